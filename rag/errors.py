@@ -1,0 +1,57 @@
+"""Everything that ``rag`` raises on purpose.
+
+* CandorError
+  x SettingsError      the settings cannot be used; nothing was started
+  x InstallationError  a model file or package is missing or not what it should be
+  x LoadError          one source file cannot be read; the other files still are
+    + NoText           the file is sound, but holds no text
+  x StoreError         the index cannot be reached, or was built with another embedding model
+  x OwnedElsewhere     another process holds the state folder
+  x ModelError         the generative model gave no usable reply
+  x NotAllowed         the reader's role does not permit this
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class CandorError(Exception):
+    """Base class. The message is written for the person who can act on it; it never quotes a question or document."""
+
+
+class SettingsError(CandorError):
+    """The settings cannot be used; nothing was started."""
+
+
+class InstallationError(CandorError):
+    """A model file or package is missing or not what it should be."""
+
+
+class LoadError(CandorError):
+    """One source file cannot be read; the other files still are."""
+
+    def __init__(self, path: Path | str, reason: str) -> None:
+        super().__init__(f"cannot read {path}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class NoText(LoadError):
+    """The file is sound, but holds no text."""
+
+
+class StoreError(CandorError):
+    """The index cannot be reached, or was built with another embedding model."""
+
+
+class OwnedElsewhere(CandorError):
+    """Another process holds the state folder."""
+
+
+class ModelError(CandorError):
+    """The generative model gave no usable reply."""
+
+
+class NotAllowed(CandorError):
+    """The reader's role does not permit this."""
