@@ -151,7 +151,8 @@ def _load(weights: Weights) -> Any:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # it would write to the terminal of whoever asks a question
+    # It would write to the terminal of whoever asks a question.
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it so
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return SentenceTransformer(str(folder), device=device, local_files_only=True).eval()
 
