@@ -31,6 +31,15 @@ class Redaction:
         return at, at
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage that the gate has seen."""
+
+    shown: Redaction  # for the reader, as policy says
+    kept: Redaction  # for the record: all personal data redacted
+    personal: tuple[Finding, ...]  # characters of the original
+
+
 class Gate:
     """Runs the guards over a text, merges what they find, redacts once and decides by policy."""
 
@@ -46,16 +55,19 @@ class Gate:
         """Check one sentence of an answer with every guard."""
         return self._check(self.guards, text, context)
 
-    def passage(self, evidence: Evidence, context: Context) -> tuple[Checked, Redaction]:
-        """Check one passage that a reader may open, and where its characters went in what is shown.
+    def passage(self, evidence: Evidence, context: Context) -> Passage | None:
+        """Check one passage that a reader may open. It need not be supported by anything: only personal data counts.
 
-        A passage need not be supported by anything, so that only personal data is looked for.
+        Returns:
+            None when the check could not be made: then the passage must not be used.
         """
         own = replace(context, evidence=(evidence,))
-        findings, runs = self._look(self._personal_data_guards(), evidence.text, own)
-        checked = self._decide(evidence.text, findings, runs)
-        hidden = [finding for finding in findings if self.policy.hides(finding)]
-        return checked, redact(evidence.text, hidden if checked.shown.text else [])
+        findings, _ = self._look(self._personal_data_guards(), evidence.text, own)
+        if any(finding.kind == "guard_failed" for finding in findings):
+            return None
+        personal = tuple(finding for finding in findings if self._is_personal(finding))
+        hidden = [finding for finding in personal if self.policy.hides(finding)]
+        return Passage(redact(evidence.text, hidden), redact(evidence.text, personal), personal)
 
     def _personal_data_guards(self) -> tuple[Guard, ...]:
         return tuple(guard for guard in self.guards if guard.name == PERSONAL_DATA)
@@ -88,8 +100,11 @@ class Gate:
             failed = tuple(finding for finding in findings if finding.kind == "guard_failed")
             return Checked(Redacted(""), Redacted("", failed), action, tuple(runs))
         shown = Redacted("") if action >= Action.DROP else _redacted(text, findings, filter(self.policy.hides, findings))
-        personal = (f for f in findings if f.kind == "pii" and f.label not in self.policy.personal_data.shown)
-        return Checked(shown, _redacted(text, findings, personal), action, tuple(runs))
+        kept = _redacted(text, findings, filter(self._is_personal, findings))
+        return Checked(shown, kept, action, tuple(runs))
+
+    def _is_personal(self, finding: Finding) -> bool:
+        return finding.kind == "pii" and finding.label not in self.policy.personal_data.shown
 
 
 def redact(text: str, hidden: Iterable[Finding]) -> Redaction:
@@ -97,7 +112,7 @@ def redact(text: str, hidden: Iterable[Finding]) -> Redaction:
     shown = ""
     begins: list[int] = []
     ends: list[int] = []
-    for start, end, label in _union(hidden):
+    for start, end, label in union(hidden):
         offset = len(shown) - len(begins)
         shown += text[len(begins) : start]
         ends += range(len(ends) + offset + 1, start + offset + 1)
@@ -121,7 +136,7 @@ def _redacted(text: str, findings: Sequence[Finding], hidden: Iterable[Finding])
     return Redacted(redaction.text, tuple(moved))
 
 
-def _union(findings: Iterable[Finding]) -> list[tuple[int, int, str]]:
+def union(findings: Iterable[Finding]) -> list[tuple[int, int, str]]:
     """Overlapping spans as one, in order. The label of the longest wins."""
     merged: list[tuple[int, int, str, int]] = []
     for finding in sorted(findings, key=lambda f: (f.start, -f.end)):

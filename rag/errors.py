@@ -5,9 +5,12 @@
   x InstallationError  a model file or package is missing or not what it should be
   x LoadError          one source file cannot be read; the other files still are
     + NoText           the file is sound, but holds no text
+    + LoaderFailed     its loader crashed, hung or ran out of memory: a fault of the loader, not only of the file
   x StoreError         the index cannot be reached, or was built with another embedding model
+  x StillLoading       the parts are not ready yet
   x OwnedElsewhere     another process holds the state folder
   x ModelError         the generative model gave no usable reply
+  x NotRecorded        the audit log cannot be written; nothing more is shown
   x NotAllowed         the reader's role does not permit this
 """
 
@@ -41,8 +44,16 @@ class NoText(LoadError):
     """The file is sound, but holds no text."""
 
 
+class LoaderFailed(LoadError):
+    """Its loader crashed, hung or ran out of memory: a fault of the loader, not only of the file."""
+
+
 class StoreError(CandorError):
     """The index cannot be reached, or was built with another embedding model."""
+
+
+class StillLoading(CandorError):
+    """The parts are not ready yet; worth trying again in a few seconds."""
 
 
 class OwnedElsewhere(CandorError):
@@ -55,3 +66,7 @@ class ModelError(CandorError):
 
 class NotAllowed(CandorError):
     """The reader's role does not permit this."""
+
+
+class NotRecorded(CandorError):
+    """The audit log cannot be written; nothing more is shown."""

@@ -1,0 +1,227 @@
+"""The review of flagged answers: the queue, one record put together from its events, and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from guardrails.audit.log import AuditLog, Event
+from guardrails.types import Finding, Origin, Span
+
+State = Literal["open", "judged", "all"]
+Verdict = Literal["right", "wrong", "unsure"]
+VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "unsure")
+LONGEST_REASON = 2000  # characters
+
+
+class ReviewError(Exception):
+    """A review cannot be made. The message says why."""
+
+
+class NotAllowed(ReviewError):
+    """Whoever asks is no reviewer."""
+
+
+class Actor(Protocol):
+    """Whoever reviews."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def roles(self) -> frozenset[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """One flagged answer, as listed."""
+
+    turn: str
+    at: datetime  # when it was asked
+    question: str  # redacted
+    reasons: tuple[str, ...]
+    outcome: str
+    verdict: str  # "" while it is open
+
+
+@dataclass(frozen=True, slots=True)
+class SeenSentence:
+    """One sentence of the answer. Texts are redacted."""
+
+    written: str  # by the model, or by a document when it was quoted
+    shown: str  # "" when it was dropped
+    action: str
+    findings: tuple[Finding, ...]  # start and end are characters of ``written``, support of ``SeenEvidence.text``
+    cited: tuple[int, ...]
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvidence:
+    """One passage as it was when the answer was written, redacted."""
+
+    number: int  # place in the ranking, from 1
+    id: str
+    source: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A reviewer's verdict on one answer. Reviews are added, never changed."""
+
+    reviewer: str
+    verdict: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One turn, put together from its events."""
+
+    turn: str
+    at: datetime
+    question: str
+    evidence: tuple[SeenEvidence, ...]
+    sentences: tuple[SeenSentence, ...]
+    notices: tuple[str, ...]
+    reasons: tuple[str, ...]
+    outcome: str  # "not closed" when the process ended in the middle of the answer
+    model: str
+    policy: str
+    seconds: float
+    reviews: tuple[Review, ...]
+
+
+class ReviewDesk:
+    """Reads the log for reviewers, and writes their verdicts to it."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._log = log
+
+    def queue(self, actor: Actor, state: State = "open", limit: int = 200) -> list[QueueItem]:
+        """Flagged answers, newest first."""
+        _require_reviewer(actor)
+        return [item for item in self._items() if item.reasons and _in_state(item, state)][:limit]
+
+    def turns(self, actor: Actor, limit: int = 200) -> list[QueueItem]:
+        """All answers, flagged or not, newest first."""
+        _require_reviewer(actor)
+        return self._items()[:limit]
+
+    def record(self, turn: str, actor: Actor) -> Record:
+        """One turn as it was.
+
+        Raises:
+            ReviewError: there is no such turn.
+        """
+        _require_reviewer(actor)
+        events = self._log.read(turn=turn)
+        if not any(event.kind == "asked" for event in events):
+            raise ReviewError(f"there is no turn {turn[:40]} in the log")
+        return _record(turn, events)
+
+    def judge(self, turn: str, verdict: Verdict, reason: str, actor: Actor) -> None:
+        """Record a verdict, with its reason.
+
+        Raises:
+            ReviewError: there is no such turn, no such verdict, or no reason.
+        """
+        self.record(turn, actor)
+        if verdict not in VERDICTS:
+            raise ReviewError(f"a verdict is one of {', '.join(VERDICTS)}")
+        if not reason.strip():
+            raise ReviewError("a verdict needs a reason")
+        if len(reason) > LONGEST_REASON:
+            raise ReviewError(f"a reason has at most {LONGEST_REASON} characters")
+        self._log.append(
+            "reviewed", turn=turn, actor=actor.id, facts={"verdict": verdict}, payload={"reason": reason.strip()}
+        )
+
+    def _items(self) -> list[QueueItem]:
+        asked: dict[str, Event] = {}
+        closed: dict[str, Event] = {}
+        verdicts: dict[str, str] = {}
+        for event in self._log.read(kind=("asked", "closed", "reviewed")):
+            match event.kind:
+                case "asked":
+                    asked[event.turn] = event
+                case "closed":
+                    closed[event.turn] = event
+                case _:
+                    verdicts[event.turn] = event.facts["verdict"]
+        return [_item(event, closed.get(turn), verdicts.get(turn, "")) for turn, event in reversed(asked.items())]
+
+
+def _item(asked: Event, closed: Event | None, verdict: str) -> QueueItem:
+    reasons = tuple(closed.facts["reasons"]) if closed else ("not closed",)
+    outcome = closed.facts["outcome"] if closed else "not closed"
+    return QueueItem(asked.turn, asked.at, _payload(asked).get("question", ""), reasons, outcome, verdict)
+
+
+def _in_state(item: QueueItem, state: State) -> bool:
+    return state == "all" or (state == "judged") == bool(item.verdict)
+
+
+def _record(turn: str, events: Sequence[Event]) -> Record:
+    of_kind: dict[str, list[Event]] = {}
+    for event in events:
+        of_kind.setdefault(event.kind, []).append(event)
+    asked = of_kind["asked"][0]
+    closed: Mapping[str, Any] = of_kind["closed"][-1].facts if "closed" in of_kind else {}
+    return Record(
+        turn=turn,
+        at=asked.at,
+        question=_payload(asked).get("question", ""),
+        evidence=_evidence(of_kind.get("searched", [])),
+        sentences=tuple(_sentence(event) for event in of_kind.get("sentence", [])),
+        notices=tuple(_payload(event).get("text", "") for event in of_kind.get("notice", [])),
+        reasons=tuple(closed.get("reasons", ("not closed",))),
+        outcome=closed.get("outcome", "not closed"),
+        model=closed.get("model", ""),
+        policy=closed.get("policy", ""),
+        seconds=closed.get("seconds", 0.0),
+        reviews=tuple(_review(event) for event in of_kind.get("reviewed", [])),
+    )
+
+
+def _evidence(searched: Iterable[Event]) -> tuple[SeenEvidence, ...]:
+    passages = [passage for event in searched for passage in _payload(event).get("evidence", ())]
+    return tuple(
+        SeenEvidence(number, passage["id"], passage["source"], passage["title"], passage["text"])
+        for number, passage in enumerate(passages, start=1)
+    )
+
+
+def _sentence(event: Event) -> SeenSentence:
+    payload = _payload(event)
+    findings = tuple(_finding(row) for row in payload.get("findings", ()))
+    facts = event.facts
+    return SeenSentence(
+        payload.get("written", ""), payload.get("shown", ""), facts["action"], findings, tuple(facts["cited"]), facts["quoted"]
+    )
+
+
+def _finding(row: Mapping[str, Any]) -> Finding:
+    values = dict(row)
+    values["origin"] = Origin(row["origin"]) if row["origin"] else None
+    values["support"] = tuple(Span(**span) for span in row["support"])
+    return Finding(**values)
+
+
+def _review(event: Event) -> Review:
+    return Review(event.actor, event.facts["verdict"], _payload(event).get("reason", ""), event.at)
+
+
+def _payload(event: Event) -> Mapping[str, Any]:
+    """What was said; empty once it was erased."""
+    return event.payload or {}
+
+
+def _require_reviewer(actor: Actor) -> None:
+    if "reviewer" not in actor.roles:
+        raise NotAllowed("this needs the role reviewer")

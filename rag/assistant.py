@@ -1,0 +1,270 @@
+"""The journey of a question: screen, understand, retrieve, generate, check, record, show."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from guardrails.audit.log import AuditLog
+from guardrails.encoder import Encoder
+from guardrails.gate import Gate
+from guardrails.pseudonyms import Pseudonyms
+from guardrails.stream import sentences
+from guardrails.types import Action, Context, Evidence
+from rag.dialogue.memory import Memory
+from rag.dialogue.understand import understand
+from rag.errors import ModelError
+from rag.generation.extract import Extract, extracts, quotable, within
+from rag.generation.models import ChatModel
+from rag.generation.models import Turn as Said
+from rag.generation.prompt import declines, prompt, without_markers
+from rag.index.relevance import relevance
+from rag.index.retrieve import Retriever
+from rag.settings import Settings
+from rag.turn import Source, Turn
+from rag.types import Done, Message, Notice, Outcome, Passage, Reader, Search, Sentence, Shown, Status
+
+logger = logging.getLogger(__name__)
+
+LONGEST_QUESTION = 4000  # characters
+MOST_QUOTED = 3  # sentences
+MOST_NEAREST = 3  # titles offered when the documents do not answer
+
+EMPTY = "There is no question in this message. Type what you would like to know."
+TOO_LONG = f"This message is longer than {LONGEST_QUESTION:,} characters. Ask one question at a time, and put long texts in as documents."
+NOT_FOUND = "The documents do not answer this question."
+QUOTED_DOWN = "The writing model is not available. These are the documents' own words."
+QUOTED_UNSUPPORTED = "What the model wrote did not stand up to the check. These are the documents' own words instead."
+WITHHELD = "This answer was withheld: a safety check could not be made. Whoever runs this installation can see why."
+BROKEN_OFF = "The model broke off here. What stands above was checked and is complete in itself."
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the assistant works with; see ``rag/build.py``."""
+
+    settings: Settings
+    encoder: Encoder
+    retrieve: Retriever
+    model: Callable[[], ChatModel | None]  # None: it is down
+    gate: Gate
+    log: AuditLog
+    memory: Memory
+
+
+class Assistant:
+    """Answers questions from the index. One instance serves every reader."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._pseudonyms: dict[str, Pseudonyms] = {}
+
+    def ask(self, message: str, conversation: str, reader: Reader) -> Iterator[Shown]:
+        """Answer a message, piece by piece. What is yielded was checked and is on disk: it may be shown as it is.
+
+        Closing the iterator stops the answer; that is recorded too.
+
+        Raises:
+            NotRecorded: the log cannot be written. Nothing that it would have held was yielded.
+        """
+        model = self._parts.model()
+        turn = self._turn(conversation, reader, model)
+        outcome: Outcome = "stopped"
+        try:
+            for shown in self._answer(turn, message, conversation, reader, model):
+                if isinstance(shown, Done):
+                    outcome = shown.outcome
+                    self._remember(turn, message, conversation, reader)
+                    turn.close(outcome)
+                yield shown
+        finally:
+            if not turn.closed:
+                self._remember(turn, message, conversation, reader)
+                turn.close(outcome)
+
+    def _answer(
+        self, turn: Turn, message: str, conversation: str, reader: Reader, model: ChatModel | None
+    ) -> Iterator[Shown]:
+        history = self._parts.memory.messages(conversation, reader)
+        said = tuple(earlier.content for earlier in history if earlier.role == "user")
+        question = self._parts.gate.question(message[:LONGEST_QUESTION], said)
+        turn.asked(question)
+        if problem := _problem(message, question.action):
+            turn.noticed(problem)
+            yield Notice(problem)
+            yield Done(turn.id, "withheld" if question.action is Action.WITHHOLD else "refused")
+            return
+
+        yield Status("Searching the documents…")
+        search = understand(message, history)
+        passages = self._parts.retrieve(search, reader)
+        sources = self._sources(passages, Context(message, said))
+        found = relevance(search.question, [source.passage for source in sources], self._parts.encoder)
+        turn.searched(sources, found)
+        if found < self._parts.settings.retrieval.relevant_from:
+            yield from self._refuse(turn, sources)
+            return
+
+        context = Context(message, said, tuple(source.evidence for source in sources))
+        yield Status("Reading and writing…")
+        yield from self._write_or_quote(turn, search, sources, context, history, model, conversation)
+
+    def _write_or_quote(
+        self,
+        turn: Turn,
+        search: Search,
+        sources: Sequence[Source],
+        context: Context,
+        history: Sequence[Message],
+        model: ChatModel | None,
+        conversation: str,
+    ) -> Iterator[Shown]:
+        """The model's sentences that survive the gate; the documents' own when none does."""
+        found = extracts(search.question, [source.passage for source in sources], self._parts.encoder)
+        written = self._generate(search, sources, found, history, model, conversation) if model else iter(())
+        declined, broken = False, model is None
+        try:
+            for text in written:
+                if declines(text):
+                    declined = True
+                    break
+                shown = self._check(turn, text, context, sources, quoted=False)
+                if isinstance(shown, Done):
+                    yield from self._withhold(turn)
+                    return
+                if shown:
+                    yield shown
+        except ModelError as error:
+            turn.failed("generation", type(error).__name__)
+            broken = True
+        finally:
+            _close(written)
+        if declined and not turn.sentences:
+            yield from self._refuse(turn, sources)
+        elif turn.sentences:
+            yield from self._conclude(turn, broken=broken)
+        else:
+            yield from self._quote(turn, found, context, sources, QUOTED_DOWN if broken else QUOTED_UNSUPPORTED)
+
+    def _generate(
+        self,
+        search: Search,
+        sources: Sequence[Source],
+        found: Sequence[Extract],
+        history: Sequence[Message],
+        model: ChatModel,
+        conversation: str,
+    ) -> Iterator[str]:
+        """Sentences as the model writes them, before any guard has seen them."""
+        chosen = within(found, self._parts.settings.generation.evidence_characters)
+        names = self._pseudonyms.setdefault(conversation, Pseudonyms())
+        hides = not (model.inside or self._parts.gate.policy.personal_data.models_outside_see_it)
+
+        def told(text: str, public: bool = False) -> str:
+            return self._disguised(text, names, public) if hides else text
+
+        texts = [
+            (told(s.title), told("".join(e.text for e in chosen if e.passage == number), s.evidence.public_contacts))
+            for number, s in enumerate(sources)
+            if any(extract.passage == number for extract in chosen)
+        ]
+        earlier: list[Said] = [("human" if m.role == "user" else "ai", told(m.content)) for m in history]
+        pieces = model.stream(prompt(told(search.question), texts, earlier))
+        try:
+            for sentence in sentences(without_markers(pieces)):
+                yield names.restore(sentence) if hides else sentence
+        finally:
+            _close(pieces)
+
+    def _disguised(self, text: str, names: Pseudonyms, public: bool) -> str:
+        evidence = Evidence("", text, public_contacts=public)
+        checked = self._parts.gate.passage(evidence, Context())
+        if checked is None:
+            raise ModelError("the prompt could not be checked for personal data")
+        return names.hide(text, checked.personal)
+
+    def _check(
+        self, turn: Turn, text: str, context: Context, sources: Sequence[Source], *, quoted: bool
+    ) -> Sentence | Done | None:
+        """A sentence that may be shown; None when it was dropped; Done when nothing more may be shown."""
+        checked = self._parts.gate.sentence(text, context)
+        sentence = turn.wrote(checked, {source.evidence.id: source for source in sources}, quoted=quoted)
+        return Done(turn.id, "withheld") if checked.action is Action.WITHHOLD else sentence
+
+    def _quote(
+        self, turn: Turn, found: Sequence[Extract], context: Context, sources: Sequence[Source], why: str
+    ) -> Iterator[Shown]:
+        turn.noticed(why)
+        yield Notice(why)
+        for extract in quotable(found, MOST_QUOTED):
+            own = Context(context.question, context.history, (sources[extract.passage].evidence,))
+            shown = self._check(turn, extract.text.strip() + "\n", own, sources, quoted=True)
+            if isinstance(shown, Done):
+                yield from self._withhold(turn)
+                return
+            if shown:
+                yield shown
+        if not turn.sentences:
+            yield from self._refuse(turn, sources)
+            return
+        yield Done(turn.id, "quoted")
+
+    def _conclude(self, turn: Turn, *, broken: bool) -> Iterator[Shown]:
+        if turn.dropped:
+            what = "One sentence was" if turn.dropped == 1 else f"{turn.dropped} sentences were"
+            text = f"{what} left out, because the documents do not support what the model wrote there."
+            turn.noticed(text)
+            yield Notice(text)
+        if broken:
+            turn.noticed(BROKEN_OFF)
+            yield Notice(BROKEN_OFF)
+        yield Done(turn.id, "answered")
+
+    def _refuse(self, turn: Turn, sources: Sequence[Source]) -> Iterator[Shown]:
+        turn.noticed(NOT_FOUND)
+        yield Notice(NOT_FOUND)
+        nearest = tuple(dict.fromkeys(source.title for source in sources))[:MOST_NEAREST]
+        yield Done(turn.id, "refused", nearest)
+
+    def _withhold(self, turn: Turn) -> Iterator[Shown]:
+        turn.noticed(WITHHELD)
+        yield Notice(WITHHELD)
+        yield Done(turn.id, "withheld")
+
+    def _sources(self, passages: Sequence[Passage], context: Context) -> list[Source]:
+        """The passages that passed the gate; one that could not be checked is not used at all."""
+        sources = []
+        for passage in passages:
+            chunk = passage.chunk
+            evidence = Evidence(chunk.id, chunk.text, chunk.title, chunk.public_contacts)
+            title = Evidence(chunk.id, chunk.title, public_contacts=chunk.public_contacts)
+            checked, named = self._parts.gate.passage(evidence, context), self._parts.gate.passage(title, context)
+            if checked and named:
+                sources.append(Source(passage, evidence, checked, named.shown.text))
+        return sources
+
+    def _turn(self, conversation: str, reader: Reader, model: ChatModel | None) -> Turn:
+        name = model.name if model else "none"
+        return Turn(self._parts.log, conversation, reader, model=name, policy=self._parts.gate.policy.hash)
+
+    def _remember(self, turn: Turn, message: str, conversation: str, reader: Reader) -> None:
+        said = [Message("user", message[:LONGEST_QUESTION])]
+        if turn.sentences:
+            said.append(Message("assistant", "".join(turn.sentences).strip()))
+        self._parts.memory.add(conversation, reader, *said)
+
+
+def _problem(message: str, action: Action) -> str:
+    """Why a message cannot be answered; empty when it can."""
+    if action is Action.WITHHOLD:
+        return WITHHELD
+    if not any(character.isalnum() for character in message):
+        return EMPTY
+    return TOO_LONG if len(message) > LONGEST_QUESTION else ""
+
+
+def _close(pieces: Iterator[str]) -> None:
+    """Stop a generator at once, so that a model that nobody listens to stops writing."""
+    if close := getattr(pieces, "close", None):
+        close()

@@ -1,0 +1,228 @@
+"""From settings to a working assistant: the only place that chooses parts. They load in the background, visibly."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from guardrails.audit.log import AuditLog
+from guardrails.audit.review import ReviewDesk
+from guardrails.encoder import Encoder
+from guardrails.gate import Gate
+from guardrails.grounding.guard import GroundingGuard
+from guardrails.pii.guard import PiiGuard
+from guardrails.policy import PolicyError
+from guardrails.policy import load as load_policy
+from guardrails.weights import WeightsError
+from rag.assistant import Assistant, Parts
+from rag.dialogue.memory import Memory
+from rag.errors import CandorError, InstallationError, ModelError, SettingsError, StillLoading
+from rag.generation.models import ChatModel, chat_model
+from rag.index.catalogue import Catalogue
+from rag.index.retrieve import Retriever
+from rag.index.store import VectorStore
+from rag.ingest.ingest import Ingestion
+from rag.library import Library
+from rag.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+STEPS = ("Language model", "Search index", "Guards", "Writing model")
+# What the libraries would otherwise fetch or send. Set before any of them is imported.
+QUIET = {
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "LANGSMITH_TRACING": "false",
+    "LANGCHAIN_TRACING_V2": "false",
+    "ANONYMIZED_TELEMETRY": "False",
+    "DO_NOT_TRACK": "1",
+}
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part that is loaded."""
+
+    name: str
+    state: Literal["waiting", "loading", "ready", "failed"]
+    seconds: float = 0.0
+
+
+class Startup:
+    """How far the parts are. Read by the page while they load."""
+
+    def __init__(self) -> None:
+        self._steps = {name: Step(name, "waiting") for name in STEPS}
+        self._over = threading.Event()
+        self.failed = ""  # one line for the operator
+        self.warning = ""  # what works, but not fully
+
+    @property
+    def ready(self) -> bool:
+        return self._over.is_set() and not self.failed
+
+    def steps(self) -> tuple[Step, ...]:
+        return tuple(self._steps.values())
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the parts are ready or one failed; whether they are ready."""
+        self._over.wait(timeout)
+        return self.ready
+
+    def run(self, name: str, load: Callable[[], T]) -> T:
+        """Load one part, and let it be seen."""
+        begun = time.perf_counter()
+        self._steps[name] = Step(name, "loading")
+        try:
+            part = load()
+        except Exception:
+            self._steps[name] = Step(name, "failed", time.perf_counter() - begun)
+            raise
+        self._steps[name] = Step(name, "ready", time.perf_counter() - begun)
+        return part
+
+    def end(self, failed: str = "") -> None:
+        self.failed = failed
+        self._over.set()
+
+
+class Candor:
+    """A whole installation: one state folder, one set of settings. Its parts may be used once ``startup.ready``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.startup = Startup()
+        self._model: ChatModel | None = None
+        self._model_lock = threading.Lock()
+        self._closers: list[Callable[[], None]] = []
+        self._assistant: Assistant | None = None
+        self._library: Library | None = None
+        self._memory: Memory | None = None
+        self._review: ReviewDesk | None = None
+
+    @property
+    def assistant(self) -> Assistant:
+        return self._loaded(self._assistant)
+
+    @property
+    def library(self) -> Library:
+        return self._loaded(self._library)
+
+    @property
+    def memory(self) -> Memory:
+        return self._loaded(self._memory)
+
+    @property
+    def review(self) -> ReviewDesk:
+        return self._loaded(self._review)
+
+    def model(self) -> ChatModel | None:
+        """The writing model; None while it cannot be had, so that answers are quotations. Each call tries again."""
+        with self._model_lock:
+            if self._model is None:
+                try:
+                    self._model = chat_model(self.settings.generation)
+                except ModelError as error:
+                    logger.error("no writing model: %s", error)
+                    self.startup.warning = str(error)
+            return self._model
+
+    def close(self) -> None:
+        """Let go of files and child processes."""
+        for close in reversed(self._closers):
+            close()
+        self._closers.clear()
+
+    def load(self) -> None:
+        """Load every part, in the order in which an answer needs them.
+
+        Raises:
+            CandorError: a part cannot be had; ``startup.failed`` says the same.
+        """
+        try:
+            self._load()
+        except (CandorError, WeightsError, PolicyError) as error:
+            self.startup.end(str(error))
+            raise error if isinstance(error, CandorError) else _translated(error) from error
+        except Exception as error:
+            self.startup.end(f"a part cannot be loaded ({type(error).__name__}); see candor doctor")
+            raise InstallationError(self.startup.failed) from error
+        self.startup.end()
+
+    def _load(self) -> None:
+        state, run = self.settings.state, self.startup.run
+        policy = load_policy(self.settings.guards.policy)
+        encoder = Encoder()
+        run("Language model", encoder.load)
+        catalogue, vectors = run("Search index", lambda: _index(self.settings, encoder))
+        gate = Gate(run("Guards", lambda: _guards(encoder)), policy)
+        run("Writing model", self.model)
+        log = AuditLog(state / "audit.sqlite")
+        memory = Memory(state / "conversations.sqlite")
+        self._closers += [catalogue.close, log.close, memory.close, self._close_model]
+        ingestion = Ingestion(catalogue, vectors, encoder, self.settings.chunks)
+        ingestion.clear_leftovers()
+        retrieve = Retriever(catalogue, vectors, encoder, self.settings.retrieval)
+        self._assistant = Assistant(Parts(self.settings, encoder, retrieve, self.model, gate, log, memory))
+        self._library = Library(catalogue, ingestion, log, state / "uploads")
+        self._memory = memory
+        self._review = ReviewDesk(log)
+
+    def _close_model(self) -> None:
+        if self._model is not None:
+            self._model.close()
+
+    def _loaded(self, part: T | None) -> T:
+        if part is None:
+            raise StillLoading(self.startup.failed or "Candor is still loading; try again in a few seconds")
+        return part
+
+
+def start(settings: Settings) -> Candor:
+    """Begin to load in the background; returns at once. ``startup`` tells how far it is."""
+    candor = Candor(settings)
+
+    def load() -> None:
+        try:
+            candor.load()
+        except CandorError as error:
+            logger.error("%s", error)
+
+    threading.Thread(target=load, name="loading", daemon=True).start()
+    return candor
+
+
+def quiet() -> None:
+    """Keep libraries from calling home. Call before anything heavy is imported."""
+    os.environ.update(QUIET)
+
+
+def _index(settings: Settings, encoder: Encoder) -> tuple[Catalogue, VectorStore]:
+    catalogue = Catalogue(settings.state / "index.sqlite")
+    catalogue.settle("embedding model", encoder.name)
+    return catalogue, VectorStore(settings.state / "vectors", settings.retrieval.chroma_url)
+
+
+def _guards(encoder: Encoder) -> tuple[PiiGuard, GroundingGuard]:
+    guards = PiiGuard(), GroundingGuard(encoder)
+    guards[0].detect("Warm up: +44 20 7946 0000.")  # its recognizers are built at first use
+    return guards
+
+
+def _translated(error: WeightsError | PolicyError) -> CandorError:
+    return InstallationError(str(error)) if isinstance(error, WeightsError) else SettingsError(str(error))
+
+
+def samples() -> Path:
+    """The folder of the documents that come with the product."""
+    return Path(__file__).resolve().parents[1] / "corpus" / "documents"

@@ -1,0 +1,82 @@
+"""Finds the sentences of the passages that answer a question: for the model to read, or to be quoted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from guardrails.encoder import Encoder
+from guardrails.stream import sentences
+from rag.index.catalogue import STOP_WORDS, TERM
+from rag.types import Passage
+
+OVERLAP_WEIGHT = 0.35  # of shared words beside closeness of meaning
+RANK_WEIGHT = 0.03  # lost per place of the passage in the ranking
+
+
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A sentence of a passage: ``passage.chunk.text[start:end]``."""
+
+    passage: int  # place in the list of passages, from 0
+    start: int
+    end: int
+    text: str
+    score: float  # comparable within one question
+
+
+def extracts(question: str, passages: Sequence[Passage], encoder: Encoder) -> list[Extract]:
+    """Every sentence of the passages, in order of passage and place, scored by how much it tells about the question."""
+    cut = [(number, start, text) for number, passage in enumerate(passages) for start, text in _cut(passage.chunk.text)]
+    if not cut:
+        return []
+    vectors = encoder.embed([question, *(f"{passages[number].chunk.title}\n{text}" for number, _, text in cut)])
+    closeness = vectors[1:] @ vectors[0]
+    wanted = _words(question)
+    return [
+        Extract(number, start, start + len(text), text, float(near) + OVERLAP_WEIGHT * _share(wanted, text) - RANK_WEIGHT * number)
+        for (number, start, text), near in zip(cut, closeness, strict=True)
+    ]
+
+
+def within(found: Sequence[Extract], characters: int) -> list[Extract]:
+    """The best sentences that fit a budget, each with its neighbours while there is room, in order of place."""
+    chosen: set[int] = set()
+    room = characters
+    for index in sorted(range(len(found)), key=lambda i: -found[i].score):
+        for near in (index, index + 1, index - 1):
+            if 0 <= near < len(found) and near not in chosen and found[near].passage == found[index].passage:
+                if len(found[near].text) > room:
+                    continue
+                chosen.add(near)
+                room -= len(found[near].text)
+    return [found[index] for index in sorted(chosen)]
+
+
+def quotable(found: Sequence[Extract], most: int, margin: float = 0.15) -> list[Extract]:
+    """The sentences worth quoting: the best, and others of its passage nearly as good, in order of place."""
+    proper = [extract for extract in found if len(TERM.findall(extract.text)) > 3 and not extract.text.lstrip().startswith("#")]
+    if not proper:
+        return []
+    best = max(proper, key=lambda extract: extract.score)
+    near = [e for e in proper if e.passage == best.passage and e.score >= best.score - margin]
+    kept = sorted(near, key=lambda extract: -extract.score)[:most]
+    return sorted(kept, key=lambda extract: extract.start)
+
+
+def _cut(text: str) -> list[tuple[int, str]]:
+    placed, start = [], 0
+    for sentence in sentences([text]):
+        if sentence.strip():
+            placed.append((start, sentence))
+        start += len(sentence)
+    return placed
+
+
+def _words(text: str) -> frozenset[str]:
+    """Content words, cut to five letters so that inflections meet."""
+    return frozenset(word[:5] for word in TERM.findall(text.casefold()) if word not in STOP_WORDS)
+
+
+def _share(wanted: frozenset[str], text: str) -> float:
+    return len(wanted & _words(text)) / len(wanted) if wanted else 0.0

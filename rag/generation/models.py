@@ -1,0 +1,137 @@
+"""The one door to LangChain's chat models: the embedded one, and any other by its name."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol
+
+from rag.errors import ModelError, SettingsError
+from rag.generation.embedded import EmbeddedServer
+from rag.settings import Generation
+
+logger = logging.getLogger(__name__)
+
+Turn = tuple[Literal["system", "human", "ai"], str]
+
+
+class ChatModel(Protocol):
+    """Writes text. Contract: ``tests/contracts.py::ChatModelContract``."""
+
+    name: str  # for the record, e.g. "embedded:SmolLM2-135M-Instruct"
+    inside: bool  # runs in a process of ours: what it is told does not leave
+
+    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+        """Write the next turn, piece by piece. Closing the iterator stops the writing.
+
+        Raises:
+            ModelError: it cannot be reached, broke off, or said nothing in time.
+        """
+        ...
+
+    def close(self) -> None:
+        """End what was started for it."""
+        ...
+
+
+class LangChainModel:
+    """A chat model behind LangChain's interface."""
+
+    inside = False
+
+    def __init__(self, name: str, chat: Any) -> None:
+        self.name = name
+        self._chat = chat
+
+    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+        return _streamed(self._chat, turns, self.name)
+
+    def close(self) -> None:
+        return None
+
+
+class EmbeddedModel:
+    """The model in the box, through the same interface as a remote one."""
+
+    inside = True
+
+    def __init__(self, server: EmbeddedServer, settings: Generation) -> None:
+        self.name = f"embedded:{server.name}"
+        self._server = server
+        self._settings = settings
+
+    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+        endpoint = self._server.endpoint()
+        chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings)
+        return _streamed(chat, turns, self.name)
+
+    def close(self) -> None:
+        self._server.stop()
+
+
+def chat_model(settings: Generation) -> ChatModel:
+    """The model that the settings name. Nothing is contacted yet; the embedded one is started.
+
+    Raises:
+        SettingsError: the name is not "embedded" or "provider:name", or the provider's package is not installed.
+        ModelError: the embedded model cannot be started.
+    """
+    if settings.model == "embedded":
+        server = EmbeddedServer()
+        server.endpoint()
+        return EmbeddedModel(server, settings)
+    provider, colon, name = settings.model.partition(":")
+    if not (provider and colon and name):
+        raise SettingsError(f'settings: generation.model "{settings.model}" is neither "embedded" nor "provider:name"')
+    if provider == "openai":
+        return LangChainModel(settings.model, _openai(name, settings.base_url, settings.api_key.get_secret_value(), settings))
+    return LangChainModel(settings.model, _by_provider(provider, name, settings))
+
+
+def _openai(name: str, base_url: str, key: str, settings: Generation) -> Any:
+    """Any endpoint that speaks the OpenAI protocol: vLLM, llama.cpp, Ollama, a cloud."""
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(
+        model=name,
+        base_url=base_url or None,
+        api_key=key or "none",  # local servers need none, the client insists
+        temperature=settings.temperature,
+        max_completion_tokens=settings.max_tokens,
+        timeout=settings.first_token_seconds,
+        max_retries=0,
+        stream_usage=False,
+    )
+
+
+def _by_provider(provider: str, name: str, settings: Generation) -> Any:
+    from langchain.chat_models import init_chat_model
+
+    options: dict[str, Any] = {"temperature": settings.temperature}
+    if settings.base_url:
+        options["base_url"] = settings.base_url
+    if settings.api_key.get_secret_value():
+        options["api_key"] = settings.api_key.get_secret_value()
+    options["num_predict" if provider == "ollama" else "max_tokens"] = settings.max_tokens
+    try:
+        return init_chat_model(name, model_provider=provider, **options)
+    except ImportError as error:
+        raise SettingsError(f'settings: generation.model: install the package langchain-{provider} to use "{provider}"') from error
+    except Exception as error:
+        raise SettingsError(f"settings: generation: {provider} refused these settings ({type(error).__name__})") from error
+
+
+def _streamed(chat: Any, turns: Sequence[Turn], name: str) -> Iterator[str]:
+    """The pieces of one reply. Whatever the provider's client raises may quote the prompt: only its type goes on."""
+    pieces = chat.stream(list(turns))
+    try:
+        for piece in pieces:
+            if text := piece.text:
+                yield str(text)
+    except GeneratorExit:
+        raise
+    except Exception as error:
+        logger.warning("%s broke off with %s", name, type(error).__name__)
+        raise ModelError(f"the model {name} gave no usable reply ({type(error).__name__})") from None
+    finally:
+        pieces.close()

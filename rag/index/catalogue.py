@@ -1,0 +1,289 @@
+"""The catalogue: which documents and chunks there are, and their words for keyword search. SQLite with FTS5.
+
+The catalogue decides what exists. Vectors without a chunk here are leftovers of an interrupted change: searches
+drop them, and ``leftovers`` names the documents whose vectors must still go.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+)
+
+from guardrails.database import open_sqlite, writing
+from rag.errors import StoreError
+from rag.types import Chunk, Document, Ingested, Shelved
+
+metadata = MetaData()
+documents = Table(
+    "documents",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("path", String, nullable=False, unique=True),  # absolute; where the file was read
+    Column("root", String, nullable=False, index=True),  # the folder that was ingested
+    Column("file_hash", String, nullable=False),
+    Column("source", String, nullable=False, unique=True),
+    Column("title", String, nullable=False),
+    Column("pages", Integer),
+    Column("audience", String, nullable=False, index=True),  # its groups, sorted, "," between
+    Column("public_contacts", Boolean, nullable=False),
+    Column("superseded_by", String, nullable=False),
+    Column("sample", Boolean, nullable=False),
+    Column("ingested_at", DateTime, nullable=False),
+)
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("rowid", Integer, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("document_id", ForeignKey("documents.id"), nullable=False, index=True),
+    Column("title", String, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("page", Integer),
+)
+leftovers = Table("leftovers", metadata, Column("document_id", String, primary_key=True))
+failures = Table(
+    "failures",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("root", String, nullable=False),
+    Column("source", String, nullable=False),
+    Column("reason", String, nullable=False),
+)
+facts = Table("facts", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
+
+KEYWORDS = """
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+    title, text, content='chunks', content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2');
+CREATE TRIGGER IF NOT EXISTS words_of_new AFTER INSERT ON chunks BEGIN
+    INSERT INTO words(rowid, title, text) VALUES (new.rowid, new.title, new.text); END;
+CREATE TRIGGER IF NOT EXISTS words_of_gone AFTER DELETE ON chunks BEGIN
+    INSERT INTO words(words, rowid, title, text) VALUES ('delete', old.rowid, old.title, old.text); END;
+"""
+TERM = re.compile(r"\w+")
+TITLE_WEIGHT = 2.0  # of a title's words over a text's, in BM25
+# Too common to tell passages apart; they would only make the search slower.
+STOP_WORDS = frozenset(
+    "a an and are as at be been but by can could did do does for from had has have how i if in is it its me my of on or our "
+    "shall should so that the their them there these they this those to us was we were what when where which who whom whose "
+    "why will with would you your".split()
+)
+
+
+class Catalogue:
+    """Documents, chunks and keywords in one database file. Safe under threads."""
+
+    def __init__(self, path: Path) -> None:
+        self._engine = open_sqlite(path, durable=True)
+        metadata.create_all(self._engine)
+        with writing(self._engine) as connection:
+            for statement in KEYWORDS.replace("END;", "END;;").split(";;"):
+                for part in [statement] if "TRIGGER" in statement else statement.split(";"):
+                    if part.strip():
+                        connection.exec_driver_sql(part)
+
+    def settle(self, name: str, value: str) -> None:
+        """State a fact of the whole index once, e.g. its embedding model.
+
+        Raises:
+            StoreError: the index was built with another value.
+        """
+        with writing(self._engine) as connection:
+            found = connection.scalar(select(facts.c.value).where(facts.c.name == name))
+            if found is None:
+                connection.execute(insert(facts).values(name=name, value=value))
+        if found not in (None, value):
+            raise StoreError(f"the index was built with {name} {found}, now it is {value}; run candor ingest --rebuild")
+
+    def announce(self, document_ids: Iterable[str]) -> None:
+        """Note that vectors of these documents are about to be written, so that a crash leaves no strays."""
+        rows = [{"document_id": id} for id in document_ids]
+        with writing(self._engine) as connection:
+            connection.execute(insert(leftovers).prefix_with("OR IGNORE"), rows)
+
+    def put(self, document: Document, parts: Sequence[Chunk], *, path: Path, root: Path, file_hash: str, sample: bool) -> str | None:
+        """Make a document visible, in place of the one read from the same file before.
+
+        Returns:
+            The id of the document that it replaced, whose vectors are now leftovers.
+        """
+        with writing(self._engine) as connection:
+            old = connection.scalar(select(documents.c.id).where(documents.c.path == str(path)))
+            if old is not None:
+                _forget(connection, old)
+            row = _document_row(document) | {
+                "path": str(path), "root": str(root), "file_hash": file_hash, "sample": sample, "ingested_at": datetime.now(UTC)
+            }  # fmt: skip
+            connection.execute(insert(documents), row)
+            connection.execute(insert(chunks), [_chunk_row(chunk) for chunk in parts])
+            connection.execute(delete(leftovers).where(leftovers.c.document_id == document.id))
+            connection.execute(delete(failures).where(failures.c.path == str(path)))
+            if old is not None and old != document.id:
+                connection.execute(insert(leftovers).prefix_with("OR IGNORE"), {"document_id": old})
+        return old
+
+    def remove(self, source: str) -> str | None:
+        """Make a document invisible; its id, or None when there is none. Its vectors are now leftovers."""
+        with writing(self._engine) as connection:
+            found = connection.scalar(select(documents.c.id).where(documents.c.source == source))
+            if found is not None:
+                _forget(connection, found)
+                connection.execute(insert(leftovers).prefix_with("OR IGNORE"), {"document_id": found})
+        return found
+
+    def leftover_ids(self) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(leftovers.c.document_id)))
+
+    def cleared(self, document_ids: Sequence[str]) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(leftovers).where(leftovers.c.document_id.in_(document_ids)))
+
+    def files(self, root: Path | None = None) -> dict[str, tuple[str, str]]:
+        """Path to (source, hash of the file) of every document, or of those below one root."""
+        query = select(documents.c.path, documents.c.source, documents.c.file_hash)
+        if root is not None:
+            query = query.where(documents.c.root == str(root))
+        with self._engine.connect() as connection:
+            return {path: (source, file_hash) for path, source, file_hash in connection.execute(query)}
+
+    def roots(self) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(documents.c.root).distinct()))
+
+    def shelf(self, audiences: Sequence[str]) -> list[Shelved]:
+        """Every document of these audiences, in order of source."""
+        newer = documents.alias("newer")
+        query = (
+            select(documents, func.count(chunks.c.rowid).label("chunks"), newer.c.title.label("newer_title"))
+            .outerjoin(chunks, chunks.c.document_id == documents.c.id)
+            .outerjoin(newer, newer.c.source == documents.c.superseded_by)
+            .where(documents.c.audience.in_(audiences))
+            .group_by(documents.c.id)
+            .order_by(documents.c.source)
+        )
+        with self._engine.connect() as connection:
+            return [
+                Shelved(row.source, row.title, row.pages, row.chunks, row.ingested_at, row.sample, row.newer_title or "")
+                for row in connection.execute(query)
+            ]
+
+    def audiences(self, groups: frozenset[str]) -> tuple[list[str], bool]:
+        """The audiences that somebody of these groups belongs to, and whether those are all there are."""
+        with self._engine.connect() as connection:
+            everything = list(connection.scalars(select(documents.c.audience).distinct()))
+        readable = [audience for audience in everything if groups & frozenset(audience.split(","))]
+        return readable, len(readable) == len(everything)
+
+    def chunks(self, ids: Sequence[str], audiences: Sequence[str]) -> dict[str, Chunk]:
+        """The chunks with these ids that are visible to these audiences; others are left out."""
+        newer = documents.alias("newer")
+        query = (
+            select(chunks, documents.c.source, documents.c.public_contacts, newer.c.title.label("newer_title"))
+            .join(documents, documents.c.id == chunks.c.document_id)
+            .outerjoin(newer, newer.c.source == documents.c.superseded_by)
+            .where(chunks.c.id.in_(ids), documents.c.audience.in_(audiences))
+        )
+        with self._engine.connect() as connection:
+            return {row.id: _chunk(row) for row in connection.execute(query)}
+
+    def keyword_search(self, question: str, audiences: Sequence[str], limit: int) -> list[str]:
+        """Ids of the chunks that share words with a question, best BM25 first. Any text is a valid question."""
+        terms = dict.fromkeys(term.casefold() for term in TERM.findall(question))
+        wanted = [term for term in terms if term not in STOP_WORDS] or list(terms)
+        if not wanted or not audiences:
+            return []
+        query = text(
+            "SELECT chunks.id FROM words JOIN chunks ON chunks.rowid = words.rowid "
+            "JOIN documents ON documents.id = chunks.document_id "
+            "WHERE words MATCH :terms AND documents.audience IN (SELECT value FROM json_each(:audiences)) "
+            f"ORDER BY bm25(words, {TITLE_WEIGHT}, 1.0), chunks.id LIMIT :limit"
+        )
+        values = {"terms": " OR ".join(f'"{term}"' for term in wanted[:64]), "audiences": _json(audiences), "limit": limit}
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query, values))
+
+    def count(self) -> tuple[int, int]:
+        """How many documents and chunks there are."""
+        with self._engine.connect() as connection:
+            found = (connection.scalar(select(func.count()).select_from(table)) or 0 for table in (documents, chunks))
+            return next(found), next(found)
+
+    def note_failure(self, path: Path, root: Path, source: str, reason: str) -> None:
+        with writing(self._engine) as connection:
+            row = {"path": str(path), "root": str(root), "source": source, "reason": reason}
+            connection.execute(insert(failures).prefix_with("OR REPLACE"), row)
+
+    def forget_failures(self, paths: Sequence[str]) -> None:
+        with writing(self._engine) as connection:
+            connection.execute(delete(failures).where(failures.c.path.in_(paths)))
+
+    def failed(self) -> dict[str, Ingested]:
+        """Path to what could not be read, and why."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(select(failures).order_by(failures.c.source))
+            return {row.path: Ingested(row.source, "failed", reason=row.reason) for row in rows}
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def audience_of(groups: frozenset[str]) -> str:
+    """One text for a set of groups, so that searches filter by equality."""
+    return ",".join(sorted(group.replace(",", " ") for group in groups))
+
+
+def _forget(connection: Connection, document_id: str) -> None:
+    connection.execute(delete(chunks).where(chunks.c.document_id == document_id))
+    connection.execute(delete(documents).where(documents.c.id == document_id))
+
+
+def _document_row(document: Document) -> dict[str, Any]:
+    return {
+        "id": document.id,
+        "source": document.source,
+        "title": document.title,
+        "pages": len(document.page_starts) or None,
+        "audience": audience_of(document.meta.groups),
+        "public_contacts": document.meta.public_contacts,
+        "superseded_by": document.meta.superseded_by,
+    }
+
+
+def _chunk_row(chunk: Chunk) -> dict[str, Any]:
+    names = ("id", "document_id", "title", "text", "start", "end", "page")
+    return {name: getattr(chunk, name) for name in names}
+
+
+def _chunk(row: Any) -> Chunk:
+    return Chunk(
+        row.document_id, row.source, row.title, row.text, row.start, row.end, row.page, row.public_contacts, row.newer_title or ""
+    )
+
+
+def _json(values: Sequence[str] | Mapping[str, str]) -> str:
+    import json
+
+    return json.dumps(list(values))

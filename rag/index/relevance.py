@@ -1,0 +1,13 @@
+"""How much the passages found have to do with the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from guardrails.encoder import Encoder
+from rag.types import Passage
+
+
+def relevance(question: str, passages: Sequence[Passage], encoder: Encoder) -> float:
+    """0 to 1; how likely the passages speak of what is asked."""
+    return max((passage.similarity for passage in passages), default=0.0)

@@ -1,0 +1,93 @@
+"""The one door to Chroma: vectors by chunk id. It holds no text, so that removing a document leaves none behind in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
+
+from rag.errors import StoreError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+COLLECTION = "chunks"
+
+
+class VectorStore:
+    """Vectors of chunks, each with its document and audience.
+
+    A folder has one owner at a time: Chroma does not see what another process writes to it.
+
+    Args:
+        folder: where the vectors lie, unless ``url`` is given.
+        url: address of a Chroma server; empty for the folder.
+
+    Raises:
+        StoreError: the server cannot be reached, or the folder cannot be opened.
+    """
+
+    def __init__(self, folder: Path, url: str = "") -> None:
+        import chromadb
+        from chromadb.config import Settings
+
+        quiet = Settings(anonymized_telemetry=False)
+        try:
+            if url:
+                address = urlparse(url)
+                self._client: Any = chromadb.HttpClient(
+                    host=address.hostname or "localhost",
+                    port=address.port or (443 if address.scheme == "https" else 8000),
+                    ssl=address.scheme == "https",
+                    settings=quiet,
+                )
+            else:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._client = chromadb.PersistentClient(str(folder), settings=quiet)
+            self._collection = self._open()
+        except Exception as error:
+            where = f"the Chroma server at {url}" if url else f"the vectors at {folder}"
+            raise StoreError(f"{where} cannot be opened ({type(error).__name__}); see candor doctor") from error
+        self._batch = int(self._client.get_max_batch_size())
+
+    def _open(self) -> Any:
+        return self._client.get_or_create_collection(COLLECTION, metadata={"hnsw:space": "cosine"}, embedding_function=None)
+
+    def add(self, chunk_ids: Sequence[str], vectors: np.ndarray, document_ids: Sequence[str], audiences: Sequence[str]) -> None:
+        """Store vectors ((n, d) float32, each of length 1). Writing an id again replaces it."""
+        metadatas = [{"document": d, "audience": a} for d, a in zip(document_ids, audiences, strict=True)]
+        for first in range(0, len(chunk_ids), self._batch):
+            part = slice(first, first + self._batch)
+            self._collection.upsert(ids=list(chunk_ids[part]), embeddings=vectors[part], metadatas=metadatas[part])
+
+    def search(self, vector: np.ndarray, limit: int, audiences: Sequence[str] | None = None) -> list[tuple[str, float]]:
+        """The nearest chunks as (id, cosine), nearest first.
+
+        Args:
+            vector: (d,) float32 of length 1.
+            audiences: only chunks of these; None: of all, which is faster.
+        """
+        if audiences is not None and not audiences:
+            return []
+        where = None if audiences is None else {"audience": {"$in": list(audiences)}}
+        found = self._collection.query(query_embeddings=[vector], n_results=limit, where=where, include=["distances"])
+        return [(id, 1.0 - float(distance)) for id, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+
+    def vectors(self, chunk_ids: Sequence[str]) -> dict[str, np.ndarray]:
+        """Id to vector of the chunks that are there."""
+        found = self._collection.get(ids=list(chunk_ids), include=["embeddings"])
+        return dict(zip(found["ids"], found["embeddings"], strict=True))
+
+    def remove(self, document_ids: Sequence[str]) -> None:
+        """Remove all vectors of these documents; unknown ones are ignored."""
+        for document_id in document_ids:
+            self._collection.delete(where={"document": document_id})
+
+    def clear(self) -> None:
+        """Remove everything, to be built anew."""
+        self._client.delete_collection(COLLECTION)
+        self._collection = self._open()
+
+    def count(self) -> int:
+        return int(self._collection.count())

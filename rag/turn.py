@@ -1,0 +1,157 @@
+"""One turn as it is recorded: each step is on disk before the next is shown."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from guardrails.audit.log import AuditLog
+from guardrails import gate
+from guardrails.types import Action, Checked, Evidence, Finding, Origin
+from rag.access import actor
+from rag.errors import NotRecorded
+from rag.types import Citation, Mark, Outcome, Passage, Reader, Sentence
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A passage as the answer may rest on it, and as its reader may see it."""
+
+    passage: Passage
+    evidence: Evidence
+    checked: gate.Passage
+    title: str  # through the gate
+
+
+class Turn:
+    """Writes the events of one turn, and numbers the sources that its sentences cite.
+
+    Every method that records raises ``NotRecorded`` when the event is not on disk; nothing may be shown then.
+    """
+
+    def __init__(self, log: AuditLog, conversation: str, reader: Reader, *, model: str, policy: str) -> None:
+        self.id = uuid.uuid4().hex
+        self._log = log
+        self._conversation = conversation
+        self._actor = actor(reader)
+        self._origin = {"model": model, "policy": policy}
+        self._begun = time.perf_counter()
+        self._numbers: dict[str, int] = {}
+        self._reasons: set[str] = set()
+        self.sentences: list[str] = []  # shown so far
+        self.dropped = 0
+        self.closed = False
+
+    def asked(self, checked: Checked) -> None:
+        self._flag(checked)
+        self._append("asked", _facts(checked), {"question": checked.kept.text, "findings": _rows(checked.kept.findings, {})})
+
+    def searched(self, sources: Sequence[Source], relevance: float) -> None:
+        hits = [
+            {"id": s.evidence.id, "score": round(s.passage.score, 6), "similarity": round(s.passage.similarity, 6)} for s in sources
+        ]
+        evidence = [
+            {"id": s.evidence.id, "source": s.passage.chunk.source, "title": s.title, "text": s.checked.kept.text} for s in sources
+        ]
+        self._append("searched", {"hits": hits, "relevance": round(relevance, 6)}, {"evidence": evidence})
+
+    def wrote(self, checked: Checked, sources: Mapping[str, Source], *, quoted: bool) -> Sentence | None:
+        """Record a sentence of the answer; what may be shown of it, or None when it was dropped or withheld."""
+        self._flag(checked)
+        sentence = None
+        if checked.action < Action.DROP:
+            citations = self._citations(checked.shown.findings, sources)
+            sentence = Sentence(checked.shown.text, citations, tuple(_marks(checked)), quoted)
+        facts = _facts(checked) | {"quoted": quoted, "cited": [c.number for c in sentence.citations] if sentence else []}
+        payload = {
+            "written": checked.kept.text,
+            "shown": checked.kept.text if sentence else "",  # the reader's own values, which they saw, are left out here
+            "findings": _rows(checked.kept.findings, sources),
+        }
+        self._append("sentence", facts, payload)
+        self.dropped += checked.action is Action.DROP
+        if sentence:
+            self.sentences.append(sentence.text)
+        return sentence
+
+    def noticed(self, text: str) -> None:
+        self._append("notice", {}, {"text": text})
+
+    def failed(self, stage: str, kind: str) -> None:
+        """Record that a stage broke; the kind of error alone, since its message may quote."""
+        self._reasons.add(f"{stage} failed")
+        self._append("failed", {"stage": stage, "error": kind}, {})
+
+    def close(self, outcome: Outcome) -> None:
+        self.closed = True
+        seconds = round(time.perf_counter() - self._begun, 3)
+        facts = self._origin | {"outcome": outcome, "seconds": seconds, "reasons": sorted(self._reasons), "ai_notice": True}
+        self._append("closed", facts, {})
+
+    def _flag(self, checked: Checked) -> None:
+        for finding in checked.shown.findings or checked.kept.findings:
+            match finding.kind:
+                case "unsupported":
+                    self._reasons.add("not supported")
+                case "guard_failed":
+                    self._reasons.add("guard failure")
+                case "pii" if checked.action >= Action.FLAG and finding.origin is Origin.INVENTION:
+                    self._reasons.add("invented personal data")
+
+    def _citations(self, findings: Iterable[Finding], sources: Mapping[str, Source]) -> tuple[Citation, ...]:
+        spans: dict[str, list[tuple[int, int]]] = {}
+        for finding in findings:
+            for span in finding.support if finding.kind == "supported" else ():
+                spans.setdefault(span.evidence_id, []).append((span.start, span.end))
+        return tuple(self._citation(sources[id], found) for id, found in spans.items() if id in sources)
+
+    def _citation(self, source: Source, spans: Iterable[tuple[int, int]]) -> Citation:
+        chunk = source.passage.chunk
+        number = self._numbers.setdefault(source.evidence.id, len(self._numbers) + 1)
+        moved = tuple(source.checked.shown.move(start, end) for start, end in sorted(spans))
+        return Citation(number, chunk.source, source.title, chunk.page, source.checked.shown.text, moved, chunk.superseded_by)
+
+    def _append(self, kind: str, facts: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
+        try:
+            self._log.append(
+                kind, conversation=self._conversation, turn=self.id, actor=self._actor, facts=facts, payload=payload
+            )
+        except (SQLAlchemyError, OSError) as error:
+            raise NotRecorded(f"nothing more is shown: the record cannot be written ({type(error).__name__})") from None
+
+
+def _facts(checked: Checked) -> dict[str, Any]:
+    return {"action": checked.action.name, "guards": [asdict(run) for run in checked.runs]}
+
+
+def _rows(findings: Iterable[Finding], sources: Mapping[str, Source]) -> list[dict[str, Any]]:
+    """Findings as the record keeps them: what they point at in the evidence is given in the kept evidence."""
+    rows = []
+    for finding in findings:
+        support = []
+        for span in finding.support:
+            start, end = sources[span.evidence_id].checked.kept.move(span.start, span.end)
+            support.append({"evidence_id": span.evidence_id, "start": start, "end": end})
+        origin = finding.origin.value if finding.origin else None
+        rows.append(asdict(finding) | {"origin": origin, "support": support})
+    return rows
+
+
+def _marks(checked: Checked) -> Iterable[Mark]:
+    for finding in checked.shown.findings:
+        hidden = finding.kind == "pii" and checked.shown.text[finding.start : finding.end] == f"<{finding.label}>"
+        if hidden:
+            yield Mark("redacted", finding.start, finding.end, finding.label, _why(finding))
+        elif finding.kind == "unsupported":
+            yield Mark("flagged", finding.start, finding.end, finding.label, finding.reason)
+
+
+def _why(finding: Finding) -> str:
+    if finding.origin is Origin.INVENTION:
+        return "The model wrote a personal value that stands neither in your question nor in the documents."
+    return "Personal data of a document that is not marked as public."
