@@ -12,6 +12,7 @@
   x ModelError         the generative model gave no usable reply
   x NotRecorded        the audit log cannot be written; nothing more is shown
   x NotAllowed         the reader's role does not permit this
+  x DataError          labelled data for a measurement cannot be used
 """
 
 from __future__ import annotations
@@ -70,3 +71,7 @@ class NotAllowed(CandorError):
 
 class NotRecorded(CandorError):
     """The audit log cannot be written; nothing more is shown."""
+
+
+class DataError(CandorError):
+    """Labelled data for a measurement cannot be used; names the file and line."""

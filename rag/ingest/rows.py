@@ -1,0 +1,53 @@
+"""How rows of a table become lines. A row that stands alone in a passage must still say what its values are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from rag.ingest.clean import one_line
+
+NUMBER = re.compile(r"[\s\d.,:/%+\-$€£]+")
+LONGEST_NAME = 80  # characters; a longer cell is no column name
+
+
+def row_line(cells: Sequence[str]) -> str:
+    """One row as ``a | b``; empty cells keep their place, an empty row is ""."""
+    cells = [one_line(cell) for cell in cells]
+    return " | ".join(cells).strip() if any(cells) else ""
+
+
+def record_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of a data table as lines ``Header: value; Header: value``.
+
+    Lines before the header that have one value only are titles, and stay as they are. Without a recognisable header
+    the rows are written ``a | b``.
+    """
+    filled = [cells for row in rows if any(cells := [one_line(cell) for cell in row])]
+    lines: list[str] = []
+    while len(filled) > 1 and _width(filled[0]) == 1 and _width(filled[1]) > 1:
+        lines.append(row_line([cell for cell in filled.pop(0) if cell]))
+    if len(filled) > 1 and _is_header(filled[0]):
+        names = filled[0]
+        return lines + [_record(names, row) for row in filled[1:]]
+    return lines + [row_line(_trimmed(row)) for row in filled]
+
+
+def _record(names: Sequence[str], row: Sequence[str]) -> str:
+    named = [*names, *[""] * (len(row) - len(names))]  # values beyond the header have no name
+    return "; ".join(f"{name}: {cell}" if name else cell for name, cell in zip(named, row, strict=False) if cell)
+
+
+def _is_header(row: Sequence[str]) -> bool:
+    names = [cell for cell in row if cell]
+    named = len(names) >= 2 and len(names) >= len(row) / 2 and len(set(names)) == len(names)
+    return named and all(len(name) <= LONGEST_NAME and not NUMBER.fullmatch(name) for name in names)
+
+
+def _width(row: Sequence[str]) -> int:
+    return sum(bool(cell) for cell in row)
+
+
+def _trimmed(row: Sequence[str]) -> Sequence[str]:
+    last = max(place for place, cell in enumerate(row) if cell)
+    return row[: last + 1]

@@ -1,0 +1,132 @@
+"""Tells from its first bytes what a file really is, whatever its name says."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+HEAD = 4096  # bytes that are looked at; also where a PDF header may stand late (its standard says 1024)
+
+SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"{\\rtf", "rich text (RTF)"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"\x89PNG\r\n", "a PNG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"II*\x00", "a TIFF picture"),
+    (b"MM\x00*", "a TIFF picture"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a", "a RAR archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"PAR1", "a Parquet table"),
+    (b"\x7fELF", "a program"),
+    (b"MZ\x90\x00", "a program"),
+    (b"RIFF", "sound or video (RIFF)"),
+    (b"ID3", "sound (MP3)"),
+    (b"OggS", "sound or video (Ogg)"),
+    (b"-----BEGIN PGP MESSAGE", "an encrypted PGP message"),
+    (b"%!PS", "PostScript"),
+)
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+LOCKED = "an Office file locked with a password"
+# Names inside an old Office container, as it stores them.
+OLE_CONTENTS: tuple[tuple[str, str], ...] = (
+    ("EncryptedPackage", LOCKED),
+    ("WordDocument", "an old Word document (.doc)"),
+    ("PowerPoint Document", "an old PowerPoint file (.ppt)"),
+    ("Workbook", "an old Excel file (.xls)"),
+    ("__properties_version1.0", "an Outlook message (.msg)"),
+)
+ZIP_CONTENTS: tuple[tuple[str, str], ...] = (
+    ("word/", "a Word document (.docx)"),
+    ("xl/", "an Excel workbook (.xlsx)"),
+    ("ppt/", "a PowerPoint file (.pptx)"),
+)
+PDF, DOCX, XLSX, PPTX = "a PDF", *(kind for _, kind in ZIP_CONTENTS)
+HTML = "an HTML page"
+BINARY = "binary data"
+
+
+def kind_of(path: Path) -> str | None:
+    """What the file at ``path`` is, in words for its owner; None when it looks like text.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if head.startswith(OLE):
+        return _in_ole(path)
+    if head.startswith(ZIP):
+        return _in_zip(path)
+    for signature, kind in SIGNATURES:
+        if head.startswith(signature):
+            return kind
+    if b"%PDF-" in head[:1024]:
+        return PDF
+    return _kind_of_text(head)
+
+
+def _kind_of_text(head: bytes) -> str | None:
+    if _looks_binary(head):
+        return BINARY
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
+    return HTML if start.startswith((b"<!doctype html", b"<html")) else None
+
+
+def _looks_binary(head: bytes) -> bool:
+    """Many control bytes: not text in any encoding, except UTF-16 and UTF-32, whose zero bytes alternate."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or utf16_without_mark(head):
+        return False
+    controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1b" for byte in head)
+    return controls > len(head) * 0.02 + 1
+
+
+def utf16_without_mark(head: bytes) -> str | None:
+    """The byte order of Latin text in UTF-16 that lacks its mark: nearly every second byte is zero."""
+    head = head[: len(head) // 2 * 2]
+    half = len(head) / 2
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if half >= 2 and odd > 0.7 * half and even < 0.05 * half:
+        return "utf-16-le"
+    if half >= 2 and even > 0.7 * half and odd < 0.05 * half:
+        return "utf-16-be"
+    return None
+
+
+def _in_ole(path: Path) -> str:
+    data = path.read_bytes()
+    for name, kind in OLE_CONTENTS:
+        if name.encode("utf-16-le") in data:
+            return kind
+    return "an old Office file"
+
+
+def _in_zip(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            mime = archive.read("mimetype")[:100] if "mimetype" in names else b""
+    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError):
+        return "a damaged ZIP archive"
+    if b"opendocument" in mime:
+        return "an OpenDocument file"
+    if b"epub" in mime:
+        return "an e-book (EPUB)"
+    for folder, kind in ZIP_CONTENTS:
+        if any(name.startswith(folder) for name in names):
+            return kind
+    return "a ZIP archive"
+
+
+def way_out(kind: str | None) -> str:
+    """What the owner of a file of this kind, found under a wrong name, can do."""
+    if kind == LOCKED:
+        return "save it without the password"
+    if kind == BINARY or (kind and kind.startswith("a damaged")):
+        return "get the original again"
+    return "rename or convert it"
