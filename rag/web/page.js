@@ -1,0 +1,71 @@
+// The little that the page needs a script for. It reads no content and sends nothing anywhere.
+(() => {
+  "use strict";
+  const THEME = "candor-theme";
+  const system = matchMedia("(prefers-color-scheme: dark)");
+  const wanted = () => localStorage.getItem(THEME) || (system.matches ? "dark" : "light");
+
+  // Gradio puts the class "dark" on the body; the reader's choice wins over it, and over the system's.
+  function paint() {
+    const dark = wanted() === "dark";
+    document.documentElement.classList.toggle("dark", dark);
+    if (document.body && document.body.classList.contains("dark") !== dark) document.body.classList.toggle("dark", dark);
+  }
+  paint();
+  system.addEventListener("change", paint);
+
+  async function copy(button) {
+    const label = button.querySelector("span");
+    const before = label.textContent;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      label.textContent = "Copied";
+    } catch {
+      label.textContent = "Copying is not allowed by the browser";
+    }
+    setTimeout(() => { label.textContent = before; }, 2000);
+  }
+
+  document.addEventListener("click", (event) => {
+    const theme = event.target.closest("[data-theme-toggle]");
+    const copied = event.target.closest("[data-copy]");
+    if (theme) {
+      localStorage.setItem(THEME, wanted() === "dark" ? "light" : "dark");
+      paint();
+    }
+    if (copied) copy(copied);
+    if (event.target.closest(".history [data-choose]")) event.target.closest("[popover]").hidePopover();
+  });
+
+  // An opened source begins at the words that support the sentence.
+  document.addEventListener("toggle", (event) => {
+    if (event.newState !== "open" || !event.target.matches(".source")) return;
+    const mark = event.target.querySelector("mark");
+    if (mark) event.target.scrollTop = Math.max(0, mark.offsetTop - event.target.clientHeight / 3);
+  }, true);
+
+  // A growing answer stays in view, unless its reader has scrolled up; afterwards the next question can be typed.
+  let near = true;
+  addEventListener("scroll", () => { near = innerHeight + scrollY > document.documentElement.scrollHeight - 160; });
+  const question = () => document.querySelector("#question textarea");
+  let asked = 0;
+  function grown() {
+    const turns = document.querySelectorAll(".log .turn").length;
+    if (turns > asked || (near && turns)) scrollTo({top: document.documentElement.scrollHeight});
+    asked = turns;
+    const over = document.querySelector(".turn:last-child .answer.over");
+    if (over && !over.dataset.seen) {
+      over.dataset.seen = "1";
+      const idle = !document.activeElement || document.activeElement === document.body;
+      if (idle && question() && matchMedia("(pointer: fine)").matches) question().focus();
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    paint();
+    new MutationObserver(paint).observe(document.body, {attributes: true, attributeFilter: ["class"]});
+    new MutationObserver((changes) => {
+      if (changes.some(({target}) => target.nodeType === 1 && target.closest(".conversation"))) grown();
+    }).observe(document.body, {childList: true, subtree: true});
+  });
+})();

@@ -1,0 +1,110 @@
+"""The sources page -> HTML: the table of documents, files that could not be read, and the progress of an upload."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+
+from rag.types import Ingested, Shelved
+from rag.web import words
+from rag.web.render import FILE, WARN, notice, safe
+from rag.web.shelf import Listing, Upload
+
+STATES = {
+    "added": "added",
+    "replaced": "replaced an earlier version",
+    "unchanged": "unchanged",
+    "removed": "removed",
+    "failed": "could not be read",
+}
+
+
+def table(listing: Listing) -> str:
+    if not listing.all_documents:
+        return (
+            f'<div class="empty">{FILE}<h2>No documents yet</h2>'
+            "<p>Put in the files that answers should rest on. Nothing leaves this machine.</p></div>"
+        )
+    if not listing.documents:
+        return '<div class="empty"><p>No document matches the filter.</p></div>'
+    rows = "".join(_row(item) for item in listing.documents)
+    shown = len(listing.documents)
+    total = words.count(listing.all_documents, "document")
+    counted = total if shown == listing.all_documents else f"{shown} of {total}"
+    return (
+        f'<p class="quiet counted" role="status">{counted}</p><table class="shelf"><thead><tr><th scope="col">Document</th>'
+        '<th scope="col" class="figure">Pages</th><th scope="col" class="figure">Chunks</th><th scope="col">Added</th>'
+        f'<th scope="col">State</th><th scope="col"><span class="sr">Delete</span></th></tr></thead><tbody>{rows}</tbody></table>'
+    )
+
+
+def _row(item: Shelved) -> str:
+    tags = [
+        '<span class="tag">sample</span>' if item.sample else '<span class="tag own">yours</span>',
+        f'<span class="tag warn">superseded by {safe(item.superseded_by)}</span>' if item.superseded_by else "",
+    ]
+    return (
+        f'<tr><th scope="row"><span class="name" dir="auto">{safe(item.title)}</span>'
+        f'<span class="quiet path">{safe(item.source)}</span></th>'
+        f'<td class="figure" data-label="Pages">{"–" if item.pages is None else item.pages}</td>'
+        f'<td class="figure" data-label="Chunks">{item.chunks}</td>'
+        f'<td data-label="Added"><time datetime="{item.ingested_at.isoformat()}">{words.day(item.ingested_at)}</time></td>'
+        f'<td data-label="State">{"".join(tags)}</td>'
+        f'<td class="do"><button type="button" class="plain danger" data-choose="{safe(item.source)}" '
+        f'aria-label="Delete {safe(item.title)}">Delete</button></td></tr>'
+    )
+
+
+def failures(failed: Sequence[Ingested]) -> str:
+    if not failed:
+        return ""
+    items = "".join(
+        f'<li><span class="name">{safe(item.source)}</span><span class="quiet">{safe(item.reason)}</span></li>'
+        for item in failed
+    )
+    return (
+        f'<section class="card failures"><h2>{WARN}{words.count(len(failed), "file")} could not be read</h2>'
+        f"<ul>{items}</ul></section>"
+    )
+
+
+def progress(upload: Upload) -> str:
+    """A bar while files are read; afterwards what became of each."""
+    items = "".join(
+        f'<li class="{item.state}"><span class="name">{safe(PurePosixPath(item.source).name)}</span>'
+        f'<span class="quiet">{_became(item)}</span></li>'
+        for item in upload.files
+    )
+    bar = (
+        f'<progress max="{max(1, upload.total)}" value="{upload.done}" aria-label="Files read"></progress>'
+        if upload.running
+        else ""
+    )
+    return (
+        f'<section class="card upload" aria-live="polite"><h2>{_headline(upload)}</h2>{bar}'
+        f"{notice(upload.problem, 'bad')}<ul>{items}</ul></section>"
+    )
+
+
+def _headline(upload: Upload) -> str:
+    if upload.running:
+        return f"Reading {words.count(upload.total, 'file')}… {upload.done} done"
+    good = sum(item.state != "failed" for item in upload.files)
+    bad = len(upload.files) - good
+    told = [f"{words.count(good, 'file')} ready to be asked about" if good else ""]
+    told += [f"{words.count(bad, 'file')} could not be read" if bad else "", "cancelled" if upload.cancelled else ""]
+    return "; ".join(part for part in told if part) or "Nothing was put in"
+
+
+def _became(item: Ingested) -> str:
+    if item.state == "failed":
+        return f"could not be read: {safe(item.reason)}"
+    told = STATES.get(item.state, item.state)
+    return f"{told} · {words.count(item.chunks, 'chunk')}" if item.chunks else told
+
+
+def confirmation(source: str) -> str:
+    return (
+        f'<div role="alertdialog" aria-label="Confirm"><h2>Delete this document?</h2><p class="path">{safe(source)}</p>'
+        '<p class="quiet">Answers stop using it at once. Answers given before keep the passages they rested on in the record.</p></div>'
+    )

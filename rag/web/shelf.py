@@ -1,0 +1,114 @@
+"""What the sources page does: list, put in, take out. Each function checks the role and returns values."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.errors import CandorError
+from rag.types import Ingested, Progress, Reader, Shelved
+from rag.web import words
+from rag.access import LOCAL_READER, require
+
+if TYPE_CHECKING:
+    from rag.build import Candor
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """How an upload stands."""
+
+    done: int
+    total: int
+    files: tuple[Ingested, ...] = ()
+    running: bool = True
+    cancelled: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the page lists."""
+
+    documents: tuple[Shelved, ...] = ()
+    failures: tuple[Ingested, ...] = ()
+    all_documents: int = 0  # before the filter
+    offer_removal: bool = False  # own documents and samples lie side by side
+
+
+class Shelf:
+    """The functions behind the sources page."""
+
+    def __init__(self, candor: Candor) -> None:
+        self.candor = candor
+        self._cancelled: threading.Event | None = None
+
+    def listing(self, wanted: str = "", reader: Reader = LOCAL_READER) -> Listing:
+        """Documents whose title or file contains ``wanted``; nothing while the index is being opened."""
+        require(reader, "user")
+        if not self.candor.startup.ready:
+            return Listing()
+        found = self.candor.library.shelf(reader)
+        kept = [item for item in found if wanted.strip().casefold() in f"{item.title}\n{item.source}".casefold()]
+        samples = sum(item.sample for item in found)
+        return Listing(
+            tuple(sorted(kept, key=lambda item: (item.sample, item.title.casefold(), item.source))),
+            tuple(self.candor.library.failures(reader)) if "editor" in reader.roles else (),
+            len(found),
+            offer_removal=0 < samples < len(found),
+        )
+
+    def upload(self, files: Sequence[str], reader: Reader = LOCAL_READER) -> Iterator[Upload]:
+        """Put files in, one yield per file; the page's own copies of them are deleted at the end."""
+        require(reader, "editor")
+        paths = [Path(name) for name in files]
+        if self._cancelled is not None:
+            yield Upload(0, len(paths), running=False, problem="another upload is running; wait for it or cancel it")
+            return
+        cancelled = self._cancelled = threading.Event()
+        state = Upload(0, len(paths))
+        problem = ""
+        try:
+            yield state
+            for progress in self.candor.library.upload(paths, reader, cancelled):
+                state = _with(state, progress)
+                yield state
+        except CandorError as error:
+            problem = str(error)
+        except Exception:
+            logger.exception("an upload broke off")
+            problem = words.SOMETHING_WRONG
+        finally:
+            self._cancelled = None
+            for path in paths:
+                shutil.rmtree(path.parent, ignore_errors=True)
+        stopped = cancelled.is_set() and state.done < state.total
+        yield Upload(state.done, state.total, state.files, running=False, cancelled=stopped, problem=problem)
+
+    def cancel(self, reader: Reader = LOCAL_READER) -> None:
+        """Ask the running upload to end after the file it is reading."""
+        require(reader, "editor")
+        if self._cancelled is not None:
+            self._cancelled.set()
+
+    def remove(self, source: str, reader: Reader = LOCAL_READER) -> str:
+        """Take one document out; returns what to say."""
+        require(reader, "editor")
+        self.candor.library.remove(source, reader)
+        return f"{source} was removed. Answers no longer use it."
+
+    def remove_samples(self, reader: Reader = LOCAL_READER) -> str:
+        require(reader, "editor")
+        return f"{words.count(self.candor.library.remove_samples(reader), 'sample document')} removed."
+
+
+def _with(state: Upload, progress: Progress) -> Upload:
+    files = (*state.files, progress.latest) if progress.latest else state.files
+    return Upload(progress.done, progress.total, files)

@@ -1,0 +1,86 @@
+"""The sources page: layout only. What it does is in ``shelf.Shelf``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from rag.errors import CandorError
+from rag.web import render, render_shelf
+from rag.web.look import QUIET, block, chosen
+from rag.web.shelf import Shelf
+
+
+def build(shelf: Shelf) -> None:
+    """Lay the page out in the current Blocks."""
+    block(render.header("Sources"), elem_classes="header")
+    with gr.Column(elem_classes="page sources"):
+        block('<h1>Sources</h1><p class="lead">The documents that answers rest on. They stay on this machine.</p>')
+        timer = gr.Timer(0.5)
+        loading = block(elem_classes="starting")
+        drop = gr.File(
+            file_count="multiple", show_label=False, label="Put files in", elem_id="upload", height=150, interactive=False
+        )
+        block('<p class="quiet kinds">Markdown, text, HTML, PDF, DOCX and CSV</p>')
+        with gr.Column(visible=False, elem_classes="uploading") as uploading:
+            progress = block()
+            cancel = gr.Button("Cancel", size="sm", elem_id="cancel")
+        with gr.Column(visible=False, elem_classes="card offer") as offer:
+            block("<h2>Remove the samples?</h2><p>Your own documents are in. The sample documents can go now.</p>")
+            clear = gr.Button("Remove the samples", size="sm", elem_id="clear")
+        told = block(elem_classes="told")
+        failures = block()
+        with gr.Column(visible=False, elem_classes="card confirm") as confirm:
+            asked = block()
+            with gr.Row():
+                sure = gr.Button("Delete", variant="stop", size="sm", elem_id="sure")
+                keep = gr.Button("Keep it", size="sm", elem_id="keep")
+        wanted = gr.Textbox(
+            placeholder="Filter by title or file", label="Filter", container=False, show_label=False, elem_id="filter"
+        )
+        table = block(choose=True, elem_classes="table")
+        source = gr.State("")
+
+    def view(text: str) -> list[Any]:
+        listing = shelf.listing(text)
+        return [render_shelf.table(listing), render_shelf.failures(listing.failures), gr.update(visible=listing.offer_removal)]
+
+    listed = [table, failures, offer]
+
+    def ready(text: str) -> list[Any]:
+        startup = shelf.candor.startup
+        steps = [(step.name, step.state, step.seconds) for step in startup.steps()]
+        waiting = render.steps(steps, startup.failed)
+        shown = view(text) if startup.ready else ["", "", gr.update()]
+        active = not (startup.ready or startup.failed)
+        return ["" if startup.ready else waiting, gr.update(active=active), gr.update(interactive=startup.ready), *shown]
+
+    def put_in(files: list[str], text: str) -> Iterator[list[Any]]:
+        for state in shelf.upload(files):
+            now = [render_shelf.progress(state), gr.update(visible=True), gr.update(visible=state.running)]
+            rest = [gr.update(), gr.update(), gr.update(), gr.update()] if state.running else [None, *view(text)]
+            yield [*now, *rest]
+
+    def choose(event: gr.EventData) -> list[Any]:
+        return [chosen(event), render_shelf.confirmation(chosen(event)), gr.update(visible=True)]
+
+    def remove(document: str, text: str) -> list[Any]:
+        try:
+            line = render.notice(shelf.remove(document), "good")
+        except CandorError as error:
+            line = render.notice(str(error), "bad")
+        return [line, gr.update(visible=False), *view(text)]
+
+    def remove_samples(text: str) -> list[Any]:
+        return [render.notice(shelf.remove_samples(), "good"), *view(text)]
+
+    gr.on([timer.tick, gr.context.Context.root_block.load], ready, wanted, [loading, timer, drop, *listed], **QUIET)
+    drop.upload(put_in, [drop, wanted], [progress, uploading, cancel, drop, *listed], **QUIET)
+    cancel.click(shelf.cancel, None, None, **QUIET)
+    wanted.input(view, wanted, listed, trigger_mode="always_last", **QUIET)
+    table.select(choose, None, [source, asked, confirm], **QUIET)
+    keep.click(lambda: gr.update(visible=False), None, confirm, **QUIET)
+    sure.click(remove, [source, wanted], [told, confirm, *listed], **QUIET)
+    clear.click(remove_samples, wanted, [told, *listed], **QUIET)

@@ -1,0 +1,86 @@
+"""Plain words for what the program calls by name. Nothing here comes from a document, a question or the model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from guardrails.types import Action
+
+PERSONAL_DATA = {
+    "CREDIT_CARD": "card number",
+    "CRYPTO": "wallet address",
+    "DATE_OF_BIRTH": "date of birth",
+    "DATE_TIME": "date",
+    "EMAIL_ADDRESS": "e-mail address",
+    "EMPLOYEE_ID": "staff number",
+    "IBAN_CODE": "bank account",
+    "IP_ADDRESS": "IP address",
+    "LOCATION": "address",
+    "ADDRESS": "address",
+    "MAC_ADDRESS": "device address",
+    "MEDICAL_LICENSE": "medical licence",
+    "NATIONAL_ID": "national ID number",
+    "NRP": "personal attribute",
+    "PASSPORT": "passport number",
+    "PASSWORD": "password",
+    "PERSON": "name",
+    "PHONE_NUMBER": "phone number",
+    "SECRET": "secret",
+    "UK_NHS": "NHS number",
+    "UK_NINO": "national insurance number",
+    "URL": "web address",
+    "US_BANK_NUMBER": "bank account",
+    "US_DRIVER_LICENSE": "driving licence",
+    "US_ITIN": "tax number",
+    "US_PASSPORT": "passport number",
+    "US_SSN": "social security number",
+}
+VERDICTS = {"right": "Right to flag", "wrong": "Wrongly flagged", "unsure": "Unsure"}
+OUTCOMES = {
+    "answered": "Answered",
+    "quoted": "Answered with quotations only",
+    "refused": "The documents do not answer this",
+    "withheld": "Withheld",
+    "stopped": "Stopped by the reader",
+}
+GUARDS = {"pii": "Personal data", "grounding": "Grounding", "injection": "Instructions in documents"}
+KINDS = {"pii": "personal data", "supported": "supported", "unsupported": "not supported", "guard_failed": "guard failed"}
+ACTIONS = {
+    Action.SHOW.name: "shown",
+    Action.REDACT.name: "shown, redacted",
+    Action.FLAG.name: "shown, flagged",
+    Action.DROP.name: "left out",
+    Action.WITHHOLD.name: "withheld",
+}
+SOMETHING_WRONG = "Something went wrong; the details are in the log."
+
+
+def personal(label: str) -> str:
+    """What a redaction label stands for: ``PHONE_NUMBER`` -> ``phone number``."""
+    stem = label.strip("<>").rstrip("0123456789_")
+    return PERSONAL_DATA.get(stem, stem.replace("_", " ").lower() or "personal data")
+
+
+def action(value: object) -> str:
+    """An action, given as the enum, its name in either case or its number."""
+    if isinstance(value, int):
+        return ACTIONS[Action(value).name]
+    return ACTIONS.get(str(value).upper(), str(value))
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def day(when: datetime) -> str:
+    return f"{when.day} {when:%b %Y}"
+
+
+def age(when: datetime, now: datetime | None = None) -> str:
+    """How long ago, in one unit; a time without zone is taken as UTC."""
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    seconds = max(0.0, ((now or datetime.now(UTC)) - when).total_seconds())
+    for size, noun in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{count(int(seconds // size), noun)} ago"
+    return "just now"

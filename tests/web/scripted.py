@@ -1,0 +1,267 @@
+"""A Candor with a script, for tests of the page: real classes that keep what they are told, and load nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from guardrails.audit.review import NotAllowed, QueueItem, Record, Review, ReviewError, SeenEvidence, SeenSentence
+from guardrails.types import Finding, Origin, Span
+from rag.access import require
+from rag.dialogue.memory import Conversation
+from rag.errors import LoadError
+from rag.settings import Settings
+from rag.types import (
+    Citation,
+    Done,
+    Ingested,
+    Mark,
+    Message,
+    Notice,
+    Progress,
+    Reader,
+    Sentence,
+    Shelved,
+    Shown,
+    Status,
+)
+
+NOW = datetime.now(UTC)
+PAYLOADS = (
+    "<script>window.pwned = 1</script>",
+    '<img src="http://elsewhere.example/x.png" onerror="window.pwned = 2">',
+    "![x](http://elsewhere.example/y.png) [click](javascript:window.pwned=3)",
+    '"><svg onload="window.pwned=4">',
+    "</template></details><iframe src='javascript:parent.pwned=5'></iframe>${window.pwned=6}{{pwned}}",
+)
+LEAVE = (
+    "Annual leave, valid from January 2025.\n\nFull-time employees are entitled to 28 days of paid leave in each calendar "
+    "year. Up to five days may be carried over until the end of March of the following year.\n\nRequests go to the line "
+    "manager; in urgent cases call <PHONE_NUMBER>."
+)
+SHELF = [
+    Shelved("hr/annual-leave-2025.md", "Annual leave 2025", None, 4, NOW - timedelta(days=3), sample=True),
+    Shelved("hr/annual-leave-2023.md", "Annual leave 2023", None, 4, NOW - timedelta(days=3), True, "Annual leave 2025"),
+    Shelved("safety/fire-safety.pdf", "Fire safety and evacuation", 6, 11, NOW - timedelta(days=3), sample=True),
+]
+
+
+def citation(number: int, words: str, text: str = LEAVE, **options: object) -> Citation:
+    start = text.index(words)
+    made = Citation(number, "hr/annual-leave-2025.md", "Annual leave 2025", 2, text, ((start, start + len(words)),))
+    return replace(made, **options)  # type: ignore[arg-type]
+
+
+def leave_answer() -> list[Shown]:
+    days = "entitled to 28 days of paid leave"
+    carried = "Up to five days may be carried over until the end of March"
+    flagged = "Unused days are paid out after 18 months."
+    return [
+        Sentence("Full-time employees are entitled to 28 days of paid leave a year. ", (citation(1, days),)),
+        Sentence(
+            "Up to five of them can be carried over into the next year, until the end of March. ",
+            (citation(1, carried), citation(2, carried, title="Annual leave 2023", superseded_by="Annual leave 2025")),
+        ),
+        Sentence(
+            "In urgent cases, call <PHONE_NUMBER>. ",
+            (citation(1, "Requests go to the line manager"),),
+            (Mark("redacted", 22, 36, "PHONE_NUMBER", "A private phone number from a document is not shown."),),
+        ),
+        Sentence(flagged + " ", (), (Mark("flagged", 29, 38, "number", "The passages do not contain the number 18."),)),
+        Sentence("Requests go to the line manager.", (citation(1, "Requests go to the line manager"),), quoted=True),
+        Notice("One sentence was left out, because no passage supports it."),
+        Done("turn-1", "answered"),
+    ]
+
+
+def refusal() -> list[Shown]:
+    return [
+        Notice("The documents do not answer this question."),
+        Done("turn-2", "refused", ("Annual leave 2025", "Fire safety and evacuation")),
+    ]
+
+
+def hostile() -> list[Shown]:
+    text = " ".join(PAYLOADS)
+    where = Citation(1, text, text, 1, text, ((3, 20),), superseded_by=text)
+    marks = (Mark("flagged", 0, 12, text, text), Mark("redacted", 14, 22, text, text))
+    return [Sentence(text, (where,), marks), Notice(text), Done("turn-3", "refused", (text,))]
+
+
+@dataclass
+class Step:
+    name: str
+    state: str
+    seconds: float
+
+
+@dataclass
+class Startup:
+    """Loads nothing; ready when told so."""
+
+    ready: bool = True
+    failed: str = ""
+    warning: str = ""
+
+    def steps(self) -> tuple[Step, ...]:
+        last = "ready" if self.ready else "failed" if self.failed else "loading"
+        return (Step("Search index", "ready", 1.8), Step("Guards", last, 2.6), Step("Language model", "waiting", 0.0))
+
+
+@dataclass
+class Assistant:
+    """Answers by the first script whose key is in the question; with ``pace`` seconds before each item."""
+
+    scripts: dict[str, Callable[[], list[Shown]]]
+    pace: float = 0.0
+    asked: list[tuple[str, str, Reader]] = field(default_factory=list)
+    closed: int = 0  # answers that were stopped
+
+    def ask(self, message: str, conversation: str, reader: Reader) -> Iterator[Shown]:
+        require(reader, "user")
+        self.asked.append((message, conversation, reader))
+        try:
+            yield Status("Searching the documents…")
+            script = next((made for key, made in self.scripts.items() if key in message.lower()), refusal)
+            for item in script():
+                time.sleep(self.pace)
+                yield item
+        except GeneratorExit:
+            self.closed += 1
+            raise
+
+
+@dataclass
+class Library:
+    """Keeps what is uploaded by name; a file named *.broken cannot be read."""
+
+    items: list[Shelved] = field(default_factory=lambda: list(SHELF))
+    failed: list[Ingested] = field(default_factory=list)
+    pace: float = 0.0
+
+    def shelf(self, reader: Reader) -> list[Shelved]:
+        require(reader, "user")
+        return list(self.items)
+
+    def failures(self, reader: Reader) -> list[Ingested]:
+        require(reader, "editor")
+        return list(self.failed)
+
+    def upload(self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None) -> Iterator[Progress]:
+        require(reader, "editor")
+        yield Progress(0, len(paths))
+        for done, path in enumerate(paths, start=1):
+            time.sleep(self.pace)
+            if cancelled and cancelled.is_set():
+                return
+            yield Progress(done, len(paths), self._read(path))
+
+    def _read(self, path: Path) -> Ingested:
+        if path.suffix == ".broken":
+            result = Ingested(path.name, "failed", reason="no loader for '.broken'; known: .csv, .docx, .html, .md, .pdf, .txt")
+            self.failed.append(result)
+            return result
+        text = path.read_text(encoding="utf-8")
+        title = text.lstrip("# ").partition("\n")[0]
+        self.items.append(Shelved(f"uploads/{path.name}", title, None, 1, datetime.now(UTC), sample=False))
+        return Ingested(f"uploads/{path.name}", "added", 1)
+
+    def remove(self, source: str, reader: Reader) -> None:
+        require(reader, "editor")
+        if source not in {item.source for item in self.items}:
+            raise LoadError(source, "there is no such document")
+        self.items = [item for item in self.items if item.source != source]
+
+    def remove_samples(self, reader: Reader) -> int:
+        require(reader, "editor")
+        before = len(self.items)
+        self.items = [item for item in self.items if not item.sample]
+        return before - len(self.items)
+
+
+@dataclass
+class Memory:
+    known: dict[str, list[Message]] = field(default_factory=dict)
+
+    def conversations(self, reader: Reader) -> list[Conversation]:
+        return [Conversation(key, messages[0].content, NOW - timedelta(hours=2)) for key, messages in self.known.items()]
+
+    def messages(self, conversation: str, reader: Reader) -> list[Message]:
+        return self.known.get(conversation, [])
+
+
+@dataclass
+class ReviewDesk:
+    records: dict[str, Record]
+
+    def queue(self, actor: Reader, state: str = "open", limit: int = 200) -> list[QueueItem]:
+        self._allow(actor)
+        items = [_queued(record) for record in self.records.values()]
+        return [item for item in items if state == "all" or (item.verdict == "") == (state == "open")][:limit]
+
+    def record(self, turn: str, actor: Reader) -> Record:
+        self._allow(actor)
+        if turn not in self.records:
+            raise ReviewError(f"there is no turn {turn[:40]} in the log")
+        return self.records[turn]
+
+    def judge(self, turn: str, verdict: str, reason: str, actor: Reader) -> None:
+        record = self.record(turn, actor)
+        review = Review(actor.id, verdict, reason, datetime.now(UTC))
+        self.records[turn] = replace(record, reviews=(*record.reviews, review))
+
+    @staticmethod
+    def _allow(actor: Reader) -> None:
+        if "reviewer" not in actor.roles:
+            raise NotAllowed("this needs the role reviewer")
+
+
+def _queued(record: Record) -> QueueItem:
+    verdict = record.reviews[-1].verdict if record.reviews else ""
+    return QueueItem(record.turn, record.at, record.question, record.reasons, record.outcome, verdict)
+
+
+def record(turn: str, question: str, evidence: str = LEAVE) -> Record:
+    start = evidence.index("28 days") if "28 days" in evidence else 0
+    supported = Finding(
+        "grounding", "supported", "sentence", 0, 38, 0.93, 0.42, "Every content word occurs in one passage.",
+        support=(Span("doc:0", start, start + 21),),
+    )  # fmt: skip
+    written = "Unused days are paid out after 18 months."
+    wrong = Finding("grounding", "unsupported", "number", 31, 33, 0.18, 0.42, "The passages do not contain the number 18.")
+    private = Finding("pii", "pii", "PHONE_NUMBER", 16, 30, 0.75, 0.5, "A private phone number.", Origin.DOCUMENT)
+    sentences = (
+        SeenSentence("Staff get 28 days of paid leave a year.", "Staff get 28 days of paid leave a year.", "SHOW", (supported,), (1,), False),
+        SeenSentence(written, written, "FLAG", (wrong,), (), False),
+        SeenSentence("In a hurry call <PHONE_NUMBER>.", "In a hurry call <PHONE_NUMBER>.", "REDACT", (private,), (1,), False),
+        SeenSentence("They like it.", "", "DROP", (wrong,), (), False),
+    )
+    seen = (
+        SeenEvidence(1, "doc:0", "hr/annual-leave-2025.md", "Annual leave 2025", evidence),
+        SeenEvidence(2, "doc:9", "hr/sickness.md", "Sickness", "Report sickness on the first day before ten o’clock."),
+    )
+    return Record(
+        turn, NOW - timedelta(minutes=50), question, seen, sentences, ("One sentence was left out.",), ("not supported",), "answered",
+        "embedded:SmolLM2-135M-Instruct", "9f31c2d8a7b0", 6.4, (),
+    )  # fmt: skip
+
+
+class Candor:
+    """What ``rag.build.start`` gives, scripted."""
+
+    def __init__(self, state: Path, ready: bool = True, pace: float = 0.0) -> None:
+        self.settings = Settings(state=state)
+        self.startup = Startup(ready)
+        self.assistant = Assistant({"leave": leave_answer, "hostile": hostile, "break": _break}, pace)
+        self.library = Library()
+        self.memory = Memory()
+        questions = ("How many days of leave do I get?", "Who do I call when I am late?")
+        self.review = ReviewDesk({f"turn-{n}": record(f"turn-{n}", text) for n, text in enumerate(questions)})
+
+
+def _break() -> list[Shown]:
+    raise RuntimeError("secret words of a document")
