@@ -1,0 +1,6 @@
+"""Personal data: the guard, and its parts."""
+
+from guardrails.pii.detect import Detection, DetectionTimeout, Detector
+from guardrails.pii.guard import PiiGuard
+
+__all__ = ["Detection", "DetectionTimeout", "Detector", "PiiGuard"]

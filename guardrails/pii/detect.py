@@ -1,0 +1,202 @@
+"""Finds personal values in a text: Presidio's recognizers, our own rules, phone numbers. Knows nothing of origins.
+
+Presidio's recognizers are used without its engine. The engine wants a language for every text and a spaCy pipeline
+for each, weighs neighbouring words by lemmas that a pipeline without a model does not have, and skips an expression
+that runs out of time with no more than a line in the log; here a skipped expression would be a value shown.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from guardrails.pii.domains import keep_presidio_offline
+from guardrails.pii.patterns import RULES, Rule
+from guardrails.pii.phones import phones
+from guardrails.pii.recognizers import USED, Use
+
+WINDOW = 4000  # characters looked at together: bounds what an expression can cost, whatever the text's length
+BEFORE, AFTER = 300, 1000  # further characters of context; no value but a private key is longer
+TIMEOUT_S = 5.0  # for one expression over one window; then the guard fails, and the text is withheld
+WORDS_BEFORE, WORDS_AFTER = 60, 30  # characters around a value in which a word that names it counts
+
+LOWEST = 0.4  # scores below it are not reported
+BESIDE_A_WORD = 0.65  # score of a value that rests on a word beside it; up to 0.2 more the nearer the word stands
+ALONE = 0.45  # score of a value that is the whole text; up to 0.1 more by its shape
+ASKED_FOR = 0.1  # Presidio's score from which a text that is nothing but the value counts
+
+EMAIL = r"(?<![\w.+%-])\w[\w.!#$%'*+^`{|}~-]{0,63}@\w(?:[\w-]{0,62}\w)?(?:\.\w(?:[\w-]{0,62}\w)?){1,8}"
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One personal value. Holds where it is, never the value."""
+
+    label: str
+    start: int  # characters, end exclusive
+    end: int
+    score: float
+    what: str  # for an auditor, as in "looks like ..."
+
+
+class DetectionTimeout(Exception):
+    """An expression took too long; the text has not been checked."""
+
+
+Scan = Callable[[str], Iterator[Detection]]
+
+
+class Detector:
+    """All rules, compiled at first use. May be shared by threads; keeps nothing of the texts."""
+
+    def __init__(self) -> None:
+        self._loading = threading.Lock()
+        self._scans: tuple[Scan, ...] = ()
+
+    def load(self) -> None:
+        """Import Presidio and compile now. Takes some seconds at the first call, nothing afterwards."""
+        with self._loading:
+            if not self._scans:
+                self._scans = (*_presidio(), *_own(), _phones)
+
+    def detect(self, text: str) -> tuple[Detection, ...]:
+        """Personal values of any language, in order; none overlap, except that a web address may hold another value.
+
+        Raises:
+            DetectionTimeout: the text could not be looked through.
+        """
+        self.load()
+        found: list[Detection] = []
+        for start in range(0, len(text), WINDOW):
+            found += self._window(text, start)
+        return _disjoint(found)
+
+    def _window(self, text: str, start: int) -> Iterator[Detection]:
+        """Values that begin in the window; seen with what stands around it."""
+        first = max(0, start - BEFORE)
+        part = text[first : start + WINDOW + AFTER]
+        for scan in self._scans:
+            for value in scan(part):
+                if start <= value.start + first < start + WINDOW:
+                    yield Detection(value.label, value.start + first, value.end + first, value.score, value.what)
+
+
+def _presidio() -> Iterator[Scan]:
+    import presidio_analyzer.predefined_recognizers as predefined
+    from presidio_analyzer import Pattern
+
+    keep_presidio_offline()
+    for name, use in USED.items():
+        recognizer = getattr(predefined, name)()
+        if name == "EmailRecognizer":  # its own expression takes time that grows with the square of the text
+            recognizer.patterns = [Pattern("e-mail", EMAIL, 0.5)]
+        elif name == "InPanRecognizer":  # so does its loosest one, which takes words for numbers
+            recognizer.patterns = [pattern for pattern in recognizer.patterns if pattern.score > 0.05]
+        if use.exact_case:
+            recognizer.global_regex_flags = re.DOTALL | re.MULTILINE
+        _raise_on_timeout(recognizer)
+        yield partial(_recognize, recognizer, use, _word(use.words), _ending(use.not_after))
+
+
+class _Strict:
+    """A compiled expression that fails loudly. Presidio logs a timeout, text and all, and goes on without."""
+
+    def __init__(self, shape: str, flags: int) -> None:
+        import regex
+
+        self._regex = regex.compile(shape, flags)
+
+    def finditer(self, text: str, timeout: float = TIMEOUT_S) -> Iterator[Any]:  # Presidio would give it a minute
+        try:
+            yield from self._regex.finditer(text, timeout=min(timeout, TIMEOUT_S))
+        except TimeoutError:
+            raise DetectionTimeout("a personal-data expression ran out of time") from None
+
+
+def _raise_on_timeout(recognizer: Any) -> None:
+    for pattern in recognizer.patterns:
+        pattern.compiled_regex = _Strict(pattern.regex, recognizer.global_regex_flags)
+        pattern.compiled_with_flags = recognizer.global_regex_flags
+
+
+def _recognize(
+    recognizer: Any, use: Use, word: re.Pattern[str], not_after: re.Pattern[str] | None, text: str
+) -> Iterator[Detection]:
+    for result in recognizer.analyze(text, recognizer.supported_entities):
+        value = slice(result.start, result.end)
+        if not_after and not_after.search(text[max(0, value.start - 20) : value.start]):
+            continue
+        score = _score(text, value, result.score, word, use.anywhere)
+        if score >= LOWEST:
+            yield Detection(result.entity_type, value.start, value.stop, score, use.what)
+
+
+def _own() -> Iterator[Scan]:
+    for rule in RULES:
+        flags = 0 if rule.exact_case else re.IGNORECASE
+        yield partial(_match, rule, _Strict(rule.shape, flags), _word(rule.words))
+
+
+def _match(rule: Rule, shape: _Strict, word: re.Pattern[str], text: str) -> Iterator[Detection]:
+    for match in shape.finditer(text):
+        start, end = match.span("value" if "value" in match.groupdict() else 0)
+        if rule.valid and not rule.valid(text[start:end]):
+            continue
+        score = _score(text, slice(start, end), rule.score, word, anywhere=not rule.words)
+        if score >= LOWEST:
+            yield Detection(rule.label, start, end, score, rule.what)
+
+
+def _phones(text: str) -> Iterator[Detection]:
+    for start, end, score in phones(text):
+        yield Detection("PHONE_NUMBER", start, end, score, "a phone number")
+
+
+def _score(text: str, value: slice, shape: float, word: re.Pattern[str], anywhere: bool) -> float:
+    """How sure: by shape and check digits alone, or by the nearest word that names such a value."""
+    nearness = _nearness(text, value, word)
+    if anywhere and shape >= LOWEST:
+        return min(1.0, shape + 0.35 * (nearness > 0))
+    if nearness:
+        return BESIDE_A_WORD + 0.2 * nearness + 0.1 * (shape == 1.0)
+    alone = text.strip(" \t\r\n.,;:!?\"'") == text[value]
+    return ALONE + 0.1 * shape if alone and shape >= ASKED_FOR else 0.0
+
+
+def _nearness(text: str, value: slice, word: re.Pattern[str]) -> float:
+    """1 for a word directly beside the value, falling to 0 where words no longer count."""
+    before = text[max(0, value.start - WORDS_BEFORE) : value.start]
+    after = text[value.stop : value.stop + WORDS_AFTER]
+    gaps = [(len(before) - match.end()) / WORDS_BEFORE for match in word.finditer(before)]
+    gaps += [(match.start() + 1) / WORDS_AFTER for match in word.finditer(after)]
+    return 1 - min(gaps, default=1.0)
+
+
+def _word(words: Sequence[str]) -> re.Pattern[str]:
+    """Words at the beginning of a word: "passport" in "passports". One of up to four letters only as a whole word."""
+    if not words:
+        return re.compile(r"(?!)")
+    shapes = (re.escape(word) + (r"(?!\w)" if len(word) <= 4 else r"\w*") for word in words)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(shapes)})", re.IGNORECASE)
+
+
+def _ending(words: Sequence[str]) -> re.Pattern[str] | None:
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})[\s.:#]*$", re.IGNORECASE) if words else None
+
+
+def _disjoint(found: Sequence[Detection]) -> tuple[Detection, ...]:
+    """Where values overlap, the surest, then the longest, then the first of the tables.
+
+    A web address gives way to what it holds, and stays.
+    """
+    kept: list[Detection] = []
+    for value in sorted(found, key=lambda d: (d.label == "URL", -d.score, d.start - d.end)):
+        overlapping = [other for other in kept if value.start < other.end and other.start < value.end]
+        holds_them = all(value.start <= other.start and other.end <= value.end for other in overlapping)
+        if not overlapping or (value.label == "URL" and holds_them and all(o.label != "URL" for o in overlapping)):
+            kept.append(value)
+    return tuple(sorted(kept, key=lambda d: (d.start, d.end)))

@@ -1,0 +1,67 @@
+"""Phone numbers, with the rules of the regions that an organisation's documents are likely to name.
+
+``phonenumbers`` says which runs of digits are dialled somewhere, which is nearly any run of the right length. So a
+number counts only if it is written like one, or stands beside a word that says so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+REGIONS = ("US", "GB", "DE", "ES", "FR", "CH", "AT", "IT")  # numbers with an international prefix need none of them
+# Words that name a telephone, and ways of saying "call" that end in the number itself.
+WORDS = (
+    r"(?:tele|cell|i)?phones?|phone\s(?:number|no\.?)|tel|mobile|cell|fax|hot\s?line|sms|whatsapp|tele[fp]o\w+|handy\w*|mobil\w*"
+    r"|(?:not)?rufnummer|durchwahl|teléfonos?|tfno|tlf|móvil|téléphone|portable"
+    r"|(?:call|dial|ring|text|reach)(?:\s[\w']+){0,4}?(?:\s(?:on|at))?|llam\w+\sal?|appelez(?:\sle)?|erreichbar\sunter"
+)
+
+_DIGITS = r"\d(?:[\s\u00a0().\u2010-\u2015/-]{0,3}\d)"
+# With a prefix: any country, also ranges that are kept for films and are dialled nowhere.
+_PREFIXED = re.compile(rf"(?<![\w+])(?:\+|00)\s?(?!0){_DIGITS}{{7,14}}(?!\w)")
+# Grouped as in North America, or with the trunk prefix 0 of most of Europe; a mere run of digits is no number.
+_WRITTEN = re.compile(
+    rf"(?<![\w.,/+-])(?:(?:\([2-9]\d\d\)\s?|[2-9]\d\d[ .-])\d{{3}}[ .-]\d{{4}}|\(?0{_DIGITS}{{8,11}})(?![\w/-]|[.,]\d)"
+)
+_BESIDE_A_WORD = re.compile(
+    rf"(?<![\w+.,])\(?{_DIGITS}{{6,13}}(?!\w|[.,]\d|\s?(?:[€$£%]|euro?s?\b|chf\b|usd\b))", re.IGNORECASE
+)
+_EXTENSION = re.compile(
+    r"\b(?:ext(?:ension)?|durchwahl|nebenstelle|extensión|poste)\s?[.:]?\s?(?:no\.?\s)?(\d{3,5})\b", re.IGNORECASE
+)
+_SEPARATED = re.compile(r"\d[\s\u00a0().\u2010-\u2015/-]+\d")
+_DATE = re.compile(r"\d{1,4}([./-])\d{1,2}\1\d{1,4}")
+# The word, and what may stand between it and the number: "phone (office, weekdays): ", "phone number is ".
+_WORD = re.compile(rf"(?<!\w)(?:{WORDS})(?!\w)\.?[^.!?\n\d]{{0,24}}$", re.IGNORECASE)
+_REACH = 60  # characters before a number that are looked at
+
+
+def phones(text: str) -> Iterator[tuple[int, int, float]]:
+    """Numbers in ``text``: start, end, score. They may overlap."""
+    if sum(map(str.isdigit, text)) < 3:
+        return
+    for match in _PREFIXED.finditer(text):
+        yield *match.span(), 0.85
+    for match in _EXTENSION.finditer(text):
+        yield *match.span(1), 0.6
+    for match in _WRITTEN.finditer(text):
+        if _SEPARATED.search(match[0]) and not _DATE.search(match[0]) and _dialled(match[0]):
+            yield *match.span(), 0.6
+    for match in _BESIDE_A_WORD.finditer(text):
+        if not _DATE.fullmatch(match[0]) and _WORD.search(text[max(0, match.start() - _REACH) : match.start()]):
+            yield *match.span(), 0.75
+    if _BESIDE_A_WORD.fullmatch(text.strip(" .")) and _dialled(text):  # nothing but a number: it was asked for
+        yield len(text) - len(text.lstrip(" .")), len(text.rstrip(" .")), 0.46
+
+
+def _dialled(number: str) -> bool:
+    import phonenumbers
+
+    for region in REGIONS:
+        try:
+            if phonenumbers.is_possible_number(phonenumbers.parse(number, region)):
+                return True
+        except phonenumbers.NumberParseException:
+            continue
+    return False
