@@ -10,9 +10,12 @@ import ipaddress
 import os
 import shutil
 import socket
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import CandorError, SettingsError
+from rag.owner import Address
+from rag.remote import add_routes
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -24,37 +27,38 @@ TITLE = "Candor"
 LARGEST_UPLOAD = "100mb"
 
 
-def build_app(candor: Candor) -> FastAPI:
-    """The page for ``candor``, whose parts may still be loading. Uploads pass through the state folder only."""
+def build_app(candor: Candor, owner: Address | None = None) -> FastAPI:
+    """The page for ``candor``, whose parts may still be loading; with ``owner``, its door for other processes too.
+
+    Uploads pass through the state folder only.
+    """
     passing = candor.settings.state / "passing"
     shutil.rmtree(passing, ignore_errors=True)  # left over from an upload that was cut off
     os.environ.update(GRADIO_TEMP_DIR=str(passing), GRADIO_ANALYTICS_ENABLED="False", GRADIO_RUN_HISTORY="False")
     from fastapi import FastAPI
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
+    from starlette.responses import RedirectResponse
 
     from rag.web.door import LOOPBACK, Door
 
     doors = [Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK, www_redirect=False), Middleware(Door)]
     app = FastAPI(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None, middleware=doors)
     _serve_look(app)
+    if owner:
+        add_routes(app, candor, owner.key)  # before the mounts: the one at "/" takes every path that is left
+    app.add_api_route("/review", lambda: RedirectResponse("/review/"), include_in_schema=False)
     _mount(app, _review(candor), "/review", candor)
     _mount(app, _main(candor), "/", candor)
     return app
 
 
-def serve(candor: Candor, host: str, port: int) -> None:
-    """Serve until interrupted.
+def serve(candor: Candor, listening: socket.socket, owner: Address) -> None:
+    """Serve until interrupted, the pages to readers and the owner's door to other processes of this user."""
+    import uvicorn
 
-    Raises:
-        SettingsError: the address is not a loopback one.
-        CandorError: the port is taken.
-    """
-    with listen(host, port) as listening:
-        import uvicorn
-
-        config = uvicorn.Config(build_app(candor), log_level="warning", access_log=False, server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+    config = uvicorn.Config(build_app(candor, owner), log_level="warning", access_log=False, server_header=False)
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -118,21 +122,22 @@ def _mount(app: FastAPI, blocks: gr.Blocks, path: str, candor: Candor) -> None:
 
     from rag.web.look import theme
 
-    options: dict[str, Any] = {"footer_links": [], "run_history": False, "show_error": False, "ssr_mode": False}
-    gr.mount_gradio_app(
-        app,
-        blocks,
-        path,
-        theme=theme(),
-        server_name="127.0.0.1",
-        max_file_size=LARGEST_UPLOAD,
-        allowed_paths=[],
-        blocked_paths=[str(candor.settings.state)],
-        mcp_server=False,
-        pwa=False,
-        enable_monitoring=False,
-        **options,
-    )
+    nothing_more: dict[str, Any] = {"footer_links": [], "run_history": False, "mcp_server": False, "pwa": False}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "SSR mode is not supported with multi-page apps")  # nobody asked for it
+        gr.mount_gradio_app(
+            app,
+            blocks,
+            path,
+            theme=theme(),
+            server_name="127.0.0.1",
+            show_error=False,
+            max_file_size=LARGEST_UPLOAD,
+            blocked_paths=[str(candor.settings.state)],
+            ssr_mode=False,
+            enable_monitoring=False,
+            **nothing_more,
+        )
 
 
 def _serve_look(app: FastAPI) -> None:

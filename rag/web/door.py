@@ -19,7 +19,7 @@ OPEN_PATHS = re.compile(
     r"(?:/review)?(?:"
     r"/|/sources/?|/about/?|/config/?|/theme\.css|/favicon\.ico|/assets/.*|/static/.*"
     r"|/gradio_api/(?:startup-events|heartbeat/\w+|queue/(?:join|data)/?|cancel|reset/?|upload|upload_progress|theme\.css)"
-    r")|/review|/look/(?:style\.css|page\.js)"
+    r")|/review|/look/(?:style\.css|page\.js)|/owner/(?:ask|ingest)"
 )
 SCRIPT = re.compile(rb"<script\b(?![^>]*\bnonce=)")
 UNUSED_META = re.compile(rb"\s*<(?:meta\s+(?:property|name)=\"(?:og|twitter):|link rel=\"manifest\")[^>]*/?>", re.DOTALL)

@@ -69,11 +69,12 @@ def failures(failed: Sequence[Ingested]) -> str:
 
 
 def progress(upload: Upload) -> str:
-    """A bar while files are read; afterwards what became of each."""
+    """A bar while files are read; afterwards what became of each. Those that failed are then listed by ``failures``."""
     items = "".join(
         f'<li class="{item.state}"><span class="name">{safe(PurePosixPath(item.source).name)}</span>'
         f'<span class="quiet">{_became(item)}</span></li>'
         for item in upload.files
+        if upload.running or item.state != "failed"
     )
     bar = (
         f'<progress max="{max(1, upload.total)}" value="{upload.done}" aria-label="Files read"></progress>'
