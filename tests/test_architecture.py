@@ -29,7 +29,6 @@ DOORS = {
     "langchain_core": ["rag/generation/models.py"],
     "langchain_ollama": ["rag/generation/models.py"],
     "langchain_openai": ["rag/generation/models.py"],
-    "langchain_text_splitters": ["rag/ingest/split.py"],
     "openpyxl": ["rag/ingest/load_xlsx.py"],
     "phonenumbers": ["guardrails/pii/*.py"],
     "pptx": ["rag/ingest/load_pptx.py"],

@@ -83,7 +83,7 @@ def _looks_binary(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or utf16_without_mark(head):
         return False
     controls = sum(byte < 32 and byte not in b"\t\n\r\x0b\x0c\x1b" for byte in head)
-    return controls > len(head) * 0.02 + 1
+    return controls > 3 + 0.02 * len(head)  # a few stray ones are cleaned away later
 
 
 def utf16_without_mark(head: bytes) -> str | None:

@@ -1,0 +1,321 @@
+"""Every kind of file becomes a document, or a refusal that names its cause."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+
+import docx
+import openpyxl
+import pptx
+import pypdfium2
+import pytest
+
+from rag.errors import LoaderFailed, LoadError, NoText
+from rag.ingest import load as loading
+from rag.ingest.load import LOADERS, load
+from rag.types import Document
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[[str, bytes | str], Document]:
+    def read(name: str, content: bytes | str) -> Document:
+        (tmp_path / name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return load(tmp_path / name, tmp_path)
+
+    return read
+
+
+Read = Callable[[str, bytes | str], Document]
+
+
+def saved(save: Callable[[io.BytesIO], object]) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer)
+    return buffer.getvalue()
+
+
+def word(*paragraphs: str) -> bytes:
+    document = docx.Document()
+    for paragraph in paragraphs:
+        document.add_paragraph(paragraph)
+    return saved(document.save)
+
+
+def empty_pdf(pages: int = 1) -> bytes:
+    pdf = pypdfium2.PdfDocument.new()
+    for _ in range(pages):
+        pdf.new_page(200, 200).close()
+    data = saved(pdf.save)
+    pdf.close()
+    return data
+
+
+# --- what is read -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "Grüße, naïve".encode(),
+        "Grüße, naïve".encode("utf-8-sig"),
+        "Grüße, naïve".encode("utf-16"),
+        "Grüße, naïve".encode("utf-32"),
+        "Grüße, naïve".encode("cp1252"),
+    ],
+)
+def test_text_is_read_in_its_encoding(read: Read, content: bytes) -> None:
+    assert read("a.txt", content).text == "Grüße, naïve"
+
+
+def test_utf_16_without_its_mark_is_read(read: Read) -> None:
+    assert read("a.txt", "Plain words, and Grüße.".encode("utf-16-le")).text == "Plain words, and Grüße."
+
+
+def test_other_encodings_are_recognised(read: Read) -> None:
+    russian = "Отпуск сотрудников составляет двадцать восемь дней в году. Заявление подаётся заранее. " * 5
+    assert read("a.txt", russian.encode("cp1251")).text == russian
+
+
+def test_control_characters_and_line_ends_are_cleaned(read: Read) -> None:
+    assert read("a.txt", "One\r\ntwo\x00\x07\rthree\xad\ufeff four").text == "One\ntwo\nthree four"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "title"),
+    [
+        ("annual-leave_2025.txt", "This is a sentence of a text that has no title.", "Annual leave 2025"),
+        ("a.txt", "Staff council\n\nNotes of the meeting.", "Staff council"),
+        ("a.md", "Some words.\n\n# Annual leave #\n\nMore words.", "Annual leave"),
+        ("a.rst", ".. _settings:\n\nSettings\n========\n\nWords.", "Settings"),
+        ("a.org", "* Travel\nWords.", "Travel"),
+        ("a.html", "<title>Leave | Intranet</title><h1>Leave</h1><p>Words.", "Leave | Intranet"),
+        ("a.html", "<title>Untitled</title><h1>Leave</h1><p>Words.", "Leave"),
+        ("price-list.csv", "Item,Price\nPump,20\n", "Price list"),
+    ],
+)
+def test_a_document_has_a_sensible_title(read: Read, name: str, content: str, title: str) -> None:
+    assert read(name, content).title == title
+
+
+def test_org_headings_are_headings(read: Read) -> None:
+    assert read("a.org", "* Travel\n** By train\n- an item").text == "# Travel\n## By train\n- an item"
+
+
+def test_of_a_page_the_main_text_is_read(read: Read) -> None:
+    page = """<html><head><title>T</title><style>p {color: red}</style></head><body>
+      <nav><a>Home</a><a>About</a></nav><div class="sidebar menu">Links</div>
+      <h1>Leave</h1><p>Full-time staff have <b>28</b>
+        days.<br>In all countries.</p><p hidden>Old.</p><p style="display: none">Hidden.</p>
+      <ul><li>Ask early</li><li>Ask <i>in</i> writing</li></ul>
+      <script>alert("x")</script><footer>Imprint</footer></body></html>"""
+    assert read("a.html", page).text == (
+        "# Leave\n\nFull-time staff have 28 days.\nIn all countries.\n\n- Ask early\n- Ask in writing"
+    )
+
+
+def test_of_a_page_tables_are_rows(read: Read) -> None:
+    page = """<table><caption>Offices</caption><tr><th>Office</th><th>Staff</th></tr>
+      <tr><td>Leeds</td><td>187<br>people</td></tr>
+      <tr><td>Berlin</td><td><table><tr><td>North</td><td>60</td></tr><tr><td>South</td><td>56</td></tr></table></td></tr>
+      </table>"""
+    assert [line for line in read("a.html", page).text.split("\n") if line] == [
+        "Offices",
+        "Office | Staff",
+        "Leeds | 187 people",
+        "Berlin",
+        "North | 60",
+        "South | 56",
+    ]
+
+
+def test_a_page_that_is_all_menu_is_read(read: Read) -> None:
+    assert read("a.html", "<nav>Leave, sickness, travel</nav>").text == "Leave, sickness, travel"
+
+
+def test_a_page_is_read_in_the_encoding_that_it_names(read: Read) -> None:
+    page = '<meta charset="iso-8859-2"><p>Zażółć gęślą jaźń</p>'.encode("iso-8859-2")
+    assert read("a.html", page).text == "Zażółć gęślą jaźń"
+
+
+def test_word_documents_are_read_in_order(read: Read) -> None:
+    document = docx.Document()
+    document.core_properties.title = "Travel"
+    document.add_heading("By train", 2)
+    document.add_paragraph("Second class.")
+    document.add_paragraph("Book early", style="List Bullet")
+    table = document.add_table(2, 2)
+    for place, words in enumerate(["City", "Limit", "Leeds", "90"]):
+        table.cell(place // 2, place % 2).text = words
+    inner = document.add_table(1, 2)
+    inner.cell(0, 0).text = "Outside"
+    nested = inner.cell(0, 1).add_table(1, 2)
+    nested.cell(0, 0).text, nested.cell(0, 1).text = "North", "60"
+    noted = document.add_paragraph("After it.")
+    document.add_comment(noted.runs, "Is this so?", author="A", initials="A")
+    read_back = read("a.docx", saved(document.save))
+    assert read_back.title == "Travel"
+    assert [line for line in read_back.text.split("\n") if line] == [
+        "## By train",
+        "Second class.",
+        "- Book early",
+        "City | Limit",
+        "Leeds | 90",
+        "Outside",
+        "North | 60",
+        "After it.",
+    ]
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_each_row_of_a_table_answers_alone(read: Read, separator: str) -> None:
+    rows = [["Item", "Price", "Unit"], ["Heat pump", "4 200", "each"], ["Pipe", "", "metre"]]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    assert read("a.csv", text).text == "Item: Heat pump; Price: 4 200; Unit: each\nItem: Pipe; Unit: metre"
+
+
+def test_a_quoted_cell_may_hold_separators_and_lines(read: Read) -> None:
+    text = 'Name,Note\nAda,"one, two\nthree"\n'
+    assert read("a.csv", text).text == "Name: Ada; Note: one, two three"
+
+
+def test_titles_above_a_table_and_cells_beyond_its_header_are_kept(read: Read) -> None:
+    text = "Prices 2025,,\nItem,Price\nPump,20,net\n"
+    assert read("a.csv", text).text == "Prices 2025\nItem: Pump; Price: 20; net"
+
+
+def test_a_table_without_header_is_rows(read: Read) -> None:
+    assert read("a.csv", "1,2\n3,4\n").text == "1 | 2\n3 | 4"
+
+
+def test_workbooks_are_read_sheet_by_sheet(read: Read) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Prices"
+    for row in (["Item", "Price"], ["Pump", 20.5], [], ["Pipe", 3]):
+        sheet.append(row)
+    book.create_sheet("Empty")
+    assert read("a.xlsx", saved(book.save)).text == "## Prices\n\nItem: Pump; Price: 20.5\n\nPipe | 3"
+
+
+def test_presentations_are_read_slide_by_slide(read: Read) -> None:
+    deck = pptx.Presentation()
+    for title in ("Leave", "Travel"):
+        slide = deck.slides.add_slide(deck.slide_layouts[1])
+        slide.shapes.title.text = title
+        slide.placeholders[1].text = "Ask early\nAsk in writing"
+    document = read("a.pptx", saved(deck.save))
+    assert document.text.startswith("## Leave\n\n- Ask early\n- Ask in writing\n\n## Travel")
+    assert [document.text[start : start + 9].strip() for start in document.page_starts] == ["## Leave", "## Travel"]
+
+
+def test_messages_are_read_with_their_headers(read: Read) -> None:
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "Family day", "ada@example.org", "all@example.org"
+    message.set_content("There will be cake.")
+    message.add_alternative("<p>There will be <b>cake</b>.</p>", subtype="html")
+    message.add_attachment(b"x", maintype="application", subtype="pdf", filename="map.pdf")
+    document = read("a.eml", message.as_bytes())
+    assert document.title == "Family day"
+    assert "There will be cake." in document.text
+    assert document.text.endswith("Attachment: map.pdf")
+
+
+def test_the_source_is_the_path_below_the_root(tmp_path: Path) -> None:
+    (tmp_path / "hr").mkdir()
+    path = tmp_path / "hr" / "leave.md"
+    path.write_text("# Leave\n\nWords.")
+    assert load(path, tmp_path).source == "hr/leave.md"
+    assert load(path, tmp_path, "staff/hr/leave.md").source == "staff/hr/leave.md"
+
+
+# --- what is refused ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.doc", "x", "no loader for '.doc'; known: " + ", ".join(sorted(LOADERS))),
+        ("README", "x", "no loader for a file without suffix"),
+        ("a.md.meta.toml", "title = 'x'", "it is a side-car file, which describes another file"),
+        ("a.txt", empty_pdf(), "it is named .txt, but is a PDF; rename or convert it"),
+        ("a.pdf", b"Only words.", "it is named .pdf, but is plain text, not a PDF"),
+        ("a.docx", empty_pdf(), "it is named .docx, but is a PDF, not a Word document"),
+        ("a.pdf", word("x"), "it is named .pdf, but is a Word document (.docx), not a PDF"),
+        ("a.md", b"<!DOCTYPE html><p>x</p>", "it is named .md, but is an HTML page"),
+        ("a.txt", bytes(range(256)) * 8, "it is named .txt, but is binary data; get the original again"),
+        ("a.csv", b"\xff\xd8\xff\xe0" + b"x" * 99, "it is named .csv, but is a JPEG picture"),
+        ("a.txt", b"\xff\xfea", "it begins with the mark of utf-16, but byte 2 is not; save it as UTF-8"),
+        ("a.txt", "Grüße aus Köln, schöne Müh.".encode() + b"\xff", "its UTF-8 is damaged"),
+        ("a.csv", 'a,b\n"' + "x" * 1_100_000, "a quotation mark in it is never closed"),
+        ("a.eml", "Only words.", "it has no e-mail headers"),
+        ("a.docx", b"PK\x03\x04" + b"x" * 99, "it is named .docx, but is a damaged ZIP archive"),
+        ("a.pdf", empty_pdf()[:300], "it is cut off or damaged: its end is missing"),
+        ("a.pdf", b"%PDF-1.7\n" + b"\xef\xbf\xbd" * 50 + b"%%EOF", "its bytes were damaged by a conversion of text"),
+        ("a.txt", "\ue000\ue001\ue002 x", "its text cannot be decoded"),
+    ],
+)
+def test_a_refusal_names_the_file_and_the_fact(read: Read, name: str, content: bytes | str, reason: str) -> None:
+    with pytest.raises(LoadError) as refused:
+        read(name, content)
+    assert refused.value.reason.startswith(reason)
+    assert name in str(refused.value)
+    assert not isinstance(refused.value, NoText | LoaderFailed)
+
+
+def test_a_locked_office_file_is_called_so(read: Read) -> None:
+    locked = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le")
+    with pytest.raises(LoadError, match="is an Office file locked with a password; save it without the password"):
+        read("a.xlsx", locked)
+
+
+def test_a_damaged_package_is_called_so(read: Read) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("word/document.xml", "<w:document")
+    with pytest.raises(LoadError, match="its Word package is damaged"):
+        read("a.docx", buffer.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.txt", "", "it is empty (0 bytes)"),
+        ("a.md", " \n\t\n", "it holds white space only"),
+        ("a.txt", "-----\n*****", "it holds no letter and no digit"),
+        ("a.md", "---\ntitle: Leave\n---\n", "it holds white space only"),
+        ("a.html", "<html><body><script>x()</script></body></html>", "it holds white space only"),
+        ("a.pdf", empty_pdf(3), "none of its 3 pages has a text layer"),
+        ("a.docx", word(), "it holds white space only"),
+        ("a.xlsx", saved(openpyxl.Workbook().save), "none of its 1 sheets has a cell with a value"),
+    ],
+)
+def test_nothing_to_read_is_said(read: Read, name: str, content: bytes | str, reason: str) -> None:
+    with pytest.raises(NoText) as refused:
+        read(name, content)
+    assert refused.value.reason.startswith(reason)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.md").mkdir()
+    with pytest.raises(LoadError, match="it is not a file"):
+        load(tmp_path / "folder.md", tmp_path)
+    with pytest.raises(LoadError, match="it cannot be opened: No such file or directory"):
+        load(tmp_path / "none.md", tmp_path)
+
+
+def test_a_page_nested_too_deeply_is_refused(read: Read) -> None:
+    with pytest.raises(LoadError, match="nested too deeply"):
+        read("a.html", "<div>" * 5000 + "x")
+
+
+def test_a_fault_of_a_loader_does_not_quote_the_file(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(path: Path, source: str) -> Document:
+        raise ValueError(path.read_text())
+
+    monkeypatch.setitem(loading.LOADERS, ".txt", faulty)
+    with pytest.raises(LoaderFailed, match=r"it broke the \.txt reader \(ValueError\)$"):
+        read("a.txt", "secret words")
