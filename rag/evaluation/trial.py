@@ -1,0 +1,81 @@
+"""An index of its own in a temporary folder, made of the product's parts: the reader's own index and log stay untouched."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from guardrails.encoder import Encoder
+from rag.index.catalogue import Catalogue
+from rag.index.retrieve import Retriever
+from rag.index.store import VectorStore
+from rag.ingest.ingest import File, Ingestion, Read
+from rag.ingest.split import split
+from rag.settings import Settings
+from rag.types import Document
+
+T = TypeVar("T")
+OnProgress = Callable[[str, int, int], None]  # what is being done, how many are, of how many
+GROUP = 64  # documents stored together
+
+
+def unseen(_doing: str, _done: int, _total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One temporary index."""
+
+    settings: Settings
+    encoder: Encoder
+    catalogue: Catalogue
+    vectors: VectorStore
+    retrieve: Retriever
+
+    def add(self, documents: Sequence[Document], on_progress: OnProgress = unseen) -> None:
+        """Split, embed and store, as an ingestion does once it has read the files."""
+        ingestion = Ingestion(self.catalogue, self.vectors, self.encoder, self.settings.chunks)
+        for first in range(0, len(documents), GROUP):
+            group = documents[first : first + GROUP]
+            for _ in ingestion.store([self._read(document) for document in group if document.text.strip()]):
+                pass
+            on_progress("Indexing", first + len(group), len(documents))
+
+    def _read(self, document: Document) -> Read:
+        file = File(Path("/", document.source), Path("/"), document.source)
+        chunks = split(document, self.settings.chunks.size, self.settings.chunks.overlap)
+        return Read(file, "", document, chunks)
+
+
+@contextmanager
+def trial(settings: Settings, encoder: Encoder | None = None) -> Iterator[Trial]:
+    """A temporary index with these settings; only its place is another, never a server's."""
+    encoder = encoder or Encoder()
+    with elsewhere(settings) as own:
+        catalogue = Catalogue(own.state / "index.sqlite")
+        vectors = VectorStore(own.state / "vectors")
+        try:
+            yield Trial(own, encoder, catalogue, vectors, Retriever(catalogue, vectors, encoder, own.retrieval))
+        finally:
+            catalogue.close()
+
+
+@contextmanager
+def elsewhere(settings: Settings) -> Iterator[Settings]:
+    """The same settings with a temporary state folder, and vectors in it rather than on a server."""
+    with TemporaryDirectory(prefix="candor-", ignore_cleanup_errors=True) as folder:
+        retrieval = settings.retrieval.model_copy(update={"chroma_url": ""})
+        yield settings.model_copy(update={"state": Path(folder), "retrieval": retrieval})
+
+
+def sample(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
+    """At most ``limit`` of the items, drawn by ``seed``, in their order."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[place] for place in sorted(random.Random(seed).sample(range(len(items)), limit))]  # noqa: S311 - no secret
