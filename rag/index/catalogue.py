@@ -6,8 +6,9 @@ drop them, and ``leftovers`` names the documents whose vectors must still go.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,14 @@ failures = Table(
 )
 facts = Table("facts", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
 
-KEYWORDS = """
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
-    title, text, content='chunks', content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2');
-CREATE TRIGGER IF NOT EXISTS words_of_new AFTER INSERT ON chunks BEGIN
-    INSERT INTO words(rowid, title, text) VALUES (new.rowid, new.title, new.text); END;
-CREATE TRIGGER IF NOT EXISTS words_of_gone AFTER DELETE ON chunks BEGIN
-    INSERT INTO words(words, rowid, title, text) VALUES ('delete', old.rowid, old.title, old.text); END;
-"""
+KEYWORDS = (
+    """CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+        title, text, content='chunks', content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2')""",
+    """CREATE TRIGGER IF NOT EXISTS words_of_new AFTER INSERT ON chunks BEGIN
+        INSERT INTO words(rowid, title, text) VALUES (new.rowid, new.title, new.text); END""",
+    """CREATE TRIGGER IF NOT EXISTS words_of_gone AFTER DELETE ON chunks BEGIN
+        INSERT INTO words(words, rowid, title, text) VALUES ('delete', old.rowid, old.title, old.text); END""",
+)
 TERM = re.compile(r"\w+")
 TITLE_WEIGHT = 2.0  # of a title's words over a text's, in BM25
 # Too common to tell passages apart; they would only make the search slower.
@@ -99,10 +100,8 @@ class Catalogue:
         self._engine = open_sqlite(path, durable=True)
         metadata.create_all(self._engine)
         with writing(self._engine) as connection:
-            for statement in KEYWORDS.replace("END;", "END;;").split(";;"):
-                for part in [statement] if "TRIGGER" in statement else statement.split(";"):
-                    if part.strip():
-                        connection.exec_driver_sql(part)
+            for statement in KEYWORDS:
+                connection.exec_driver_sql(statement)
 
     def settle(self, name: str, value: str) -> None:
         """State a fact of the whole index once, e.g. its embedding model.
@@ -221,7 +220,7 @@ class Catalogue:
             "WHERE words MATCH :terms AND documents.audience IN (SELECT value FROM json_each(:audiences)) "
             f"ORDER BY bm25(words, {TITLE_WEIGHT}, 1.0), chunks.id LIMIT :limit"
         )
-        values = {"terms": " OR ".join(f'"{term}"' for term in wanted[:64]), "audiences": _json(audiences), "limit": limit}
+        values = {"terms": " OR ".join(f'"{term}"' for term in wanted[:64]), "audiences": json.dumps(list(audiences)), "limit": limit}
         with self._engine.connect() as connection:
             return list(connection.scalars(query, values))
 
@@ -245,6 +244,12 @@ class Catalogue:
         with self._engine.connect() as connection:
             rows = connection.execute(select(failures).order_by(failures.c.source))
             return {row.path: Ingested(row.source, "failed", reason=row.reason) for row in rows}
+
+    def clear(self) -> None:
+        """Forget every document."""
+        with writing(self._engine) as connection:
+            for table in (chunks, documents, leftovers, failures):
+                connection.execute(delete(table))
 
     def close(self) -> None:
         self._engine.dispose()
@@ -281,9 +286,3 @@ def _chunk(row: Any) -> Chunk:
     return Chunk(
         row.document_id, row.source, row.title, row.text, row.start, row.end, row.page, row.public_contacts, row.newer_title or ""
     )
-
-
-def _json(values: Sequence[str] | Mapping[str, str]) -> str:
-    import json
-
-    return json.dumps(list(values))

@@ -25,7 +25,7 @@ from rag.settings import Chunks
 from rag.types import Chunk, Document, Ingested, Progress
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +89,12 @@ class Ingestion:
         self.clear_leftovers()
         return removed is not None
 
+    def forget_everything(self) -> None:
+        """Empty the index, to be built anew."""
+        with self._one_at_a_time:
+            self._catalogue.clear()
+            self._vectors.clear()
+
     def clear_leftovers(self) -> None:
         """Complete what an interruption left: remove vectors that belong to no document."""
         ids = self._catalogue.leftover_ids()
@@ -114,11 +120,11 @@ class Ingestion:
                 if isinstance(outcome, Read):
                     waiting.append(outcome)
                 if isinstance(outcome, Ingested) or sum(len(read.chunks) for read in waiting) >= BATCH:
-                    for ingested in [outcome] if isinstance(outcome, Ingested) else self._store(waiting, sample):
+                    for ingested in [outcome] if isinstance(outcome, Ingested) else self.store(waiting, sample):
                         done += 1
                         yield Progress(done, total, ingested)
                     waiting = waiting if isinstance(outcome, Ingested) else []
-        for ingested in self._store(waiting, sample):
+        for ingested in self.store(waiting, sample):
             done += 1
             yield Progress(done, total, ingested)
 
@@ -136,7 +142,8 @@ class Ingestion:
             return Ingested(file.source, "failed", reason=error.reason)
         return Read(file, file_hash, document, chunks)
 
-    def _store(self, reads: Sequence[Read], sample: bool) -> Iterator[Ingested]:
+    def store(self, reads: Sequence[Read], sample: bool = False) -> Iterator[Ingested]:
+        """Embed and store documents that were read and split; each is visible when its report comes."""
         if not reads:
             return
         chunks = [chunk for read in reads for chunk in read.chunks]
