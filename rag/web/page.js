@@ -61,11 +61,25 @@
     }
   }
 
+  // A record that was chosen by hand begins at its question, also where it stands below the queue.
+  let choosing = false;
+  document.addEventListener("click", (event) => { if (event.target.closest(".queue [data-choose], #judge")) choosing = true; });
+  function opened() {
+    const title = document.querySelector(".opened .record h2");
+    if (!choosing || !title) return;
+    choosing = false;
+    title.focus({preventScroll: true});
+    const top = title.closest(".record").getBoundingClientRect().top;
+    if (top > innerHeight * .6 || top < 0) scrollTo({top: top + scrollY - 110});
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     paint();
     new MutationObserver(paint).observe(document.body, {attributes: true, attributeFilter: ["class"]});
     new MutationObserver((changes) => {
-      if (changes.some(({target}) => target.nodeType === 1 && target.closest(".conversation"))) grown();
+      const inside = (place) => changes.some(({target}) => target.nodeType === 1 && target.closest(place));
+      if (inside(".conversation")) grown();
+      if (inside(".opened")) opened();
     }).observe(document.body, {childList: true, subtree: true});
   });
 })();

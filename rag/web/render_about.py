@@ -105,27 +105,47 @@ def measured(rows: list[dict[str, Any]]) -> str:
 
 
 def picture() -> str:
-    """Question -> search -> write -> check -> record -> show; on a phone the boxes stand below each other."""
-    boxes = "".join(_box(number, name, told) for number, (name, told) in enumerate(STAGES))
-    told = ", then ".join(f"{name}: {text}" for name, text in STAGES)
+    """Question -> search -> write -> check -> record -> show: side by side, and below each other for a phone."""
+    told = safe(", then ".join(f"{name}: {text}" for name, text in STAGES))
+    wide = "".join(_beside(number, name, text) for number, (name, text) in enumerate(STAGES))
+    tall = "".join(_below(number, name, text) for number, (name, text) in enumerate(STAGES))
+    return _svg("wide", "0 0 960 150", told, wide) + _svg("tall", "0 0 340 450", told, tall)
+
+
+def _svg(shape: str, box: str, told: str, content: str) -> str:
     return (
-        f'<svg class="journey" viewBox="0 0 960 150" role="img" aria-label="{safe(told)}">'
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        f'<path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>{boxes}</svg>'
+        f'<svg class="journey {shape}" viewBox="{box}" role="img" aria-label="{told}"><defs><marker id="tip-{shape}" '
+        'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+        f'<path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>{content}</svg>'
     )
 
 
-def _box(number: int, name: str, told: str) -> str:
+def _beside(number: int, name: str, told: str) -> str:
     left = 8 + number * 160
-    checked = " checked" if name in {"Check", "Record"} else ""
     first, second = _halves(told)
-    arrow = f'<path class="arrow" d="M{left + 136} 52h20" marker-end="url(#tip)"/>' if number < len(STAGES) - 1 else ""
     return (
-        f'<g><rect class="box{checked}" x="{left}" y="18" width="132" height="68" rx="14"/>'
+        f'<rect class="{_box(name)}" x="{left}" y="18" width="132" height="68" rx="14"/>'
         f'<text class="stage" x="{left + 66}" y="58">{name}</text>'
         f'<text class="told" x="{left + 66}" y="112">{first}</text><text class="told" x="{left + 66}" y="130">{second}</text>'
-        f"{arrow}</g>"
+        + _arrow(number, f"M{left + 136} 52h20", "wide")
     )
+
+
+def _below(number: int, name: str, told: str) -> str:
+    top = 4 + number * 76
+    return (
+        f'<rect class="{_box(name)}" x="2" y="{top}" width="336" height="56" rx="14"/>'
+        f'<text class="stage" x="18" y="{top + 25}">{name}</text><text class="told" x="18" y="{top + 45}">{told}</text>'
+        + _arrow(number, f"M170 {top + 58}v15", "tall")
+    )
+
+
+def _box(name: str) -> str:
+    return "box checked" if name in {"Check", "Record"} else "box"
+
+
+def _arrow(number: int, path: str, shape: str) -> str:
+    return f'<path class="arrow" d="{path}" marker-end="url(#tip-{shape})"/>' if number < len(STAGES) - 1 else ""
 
 
 def _halves(text: str) -> tuple[str, str]:

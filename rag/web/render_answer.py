@@ -13,7 +13,6 @@ from rag.types import Citation, Done, Mark, Sentence
 from rag.web import words
 from rag.web.render import CLOSE, COPY, FILE, INFO, WARN, highlighted, merged, notice, safe, with_pills
 
-JOIN = "&#8288;"  # keeps a number on the line of the word before it
 NO_ANSWER = {
     "refused": "The documents do not answer this question.",
     "withheld": "This answer is withheld: it did not pass the checks.",
@@ -110,11 +109,12 @@ def _opener(where: str, number: int, look: str, label: str, mark: Mark) -> str:
 
 
 def _cites(where: str, citations: Sequence[Citation]) -> str:
-    return "".join(
-        f'{JOIN}<button type="button" class="cite" popovertarget="source-{where}-{c.number}" '
+    numbers = "".join(
+        f'<button type="button" class="cite" popovertarget="source-{where}-{c.number}" '
         f'aria-label="Source {c.number}: {safe(c.title)}">{c.number}</button>'
         for c in citations
     )
+    return f'<span class="cites">{numbers}</span>' if numbers else ""
 
 
 def _after(turn: Turn) -> str:

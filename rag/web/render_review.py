@@ -46,7 +46,7 @@ def record(seen: Record) -> str:
     return (
         f'<article class="record"><p class="quiet">{words.age(seen.at)} · <time datetime="{seen.at.isoformat()}">'
         f"{seen.at:%d %b %Y %H:%M:%S} {seen.at.tzname() or 'UTC'}</time></p>"
-        f'<h2 dir="auto">{with_pills(seen.question)}</h2>'
+        f'<h2 dir="auto" tabindex="-1">{with_pills(seen.question)}</h2>'
         f'<p><span class="tag">{safe(_outcome(seen.outcome))}</span></p>'
         f'<section><h3>Answer, sentence by sentence</h3>{sentences or _none("No sentence was written.")}</section>'
         f"<section><h3>What the reader saw</h3>{_shown(seen)}</section>"

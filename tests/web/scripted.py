@@ -71,7 +71,7 @@ def leave_answer() -> list[Shown]:
             (citation(1, "Requests go to the line manager"),),
             (Mark("redacted", 22, 36, "PHONE_NUMBER", "A private phone number from a document is not shown."),),
         ),
-        Sentence(flagged + " ", (), (Mark("flagged", 29, 38, "number", "The passages do not contain the number 18."),)),
+        Sentence(flagged + " ", (), (Mark("flagged", flagged.index("18"), flagged.index("18") + 2, "number", "The passages do not contain the number 18."),)),
         Sentence("Requests go to the line manager.", (citation(1, "Requests go to the line manager"),), quoted=True),
         Notice("One sentence was left out, because no passage supports it."),
         Done("turn-1", "answered"),
