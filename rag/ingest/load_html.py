@@ -61,6 +61,10 @@ AROUND_NAMES = frozenset(
         "catlinks",
         "printfooter",
         "skip-link",
+        "pagination",
+        "dropdown-menu",
+        "vector-dropdown",
+        "mw-portlet",
     ]
 )
 HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}

@@ -55,23 +55,34 @@ def _opened(path: Path) -> Workbook:
 
 
 def _lines(rows: Iterable[tuple[object, ...]]) -> Iterator[str]:
-    table: list[list[str]] = []
+    block: list[list[str]] = []
     for row in rows:
         cells = [_cell(value) for value in row]
         if any(cells):
-            table.append(cells)
-        elif table:
-            yield from (*record_lines(_used(table)), "")
-            table = []
-    if table:
-        yield from record_lines(_used(table))
+            block.append(cells)
+        elif block:
+            yield from _tables(block)
+            block = []
+    if block:
+        yield from _tables(block)
 
 
-def _used(table: list[list[str]]) -> list[list[str]]:
-    """The table without its empty columns, which would hide that its first row names the others."""
-    width = max(len(row) for row in table)
-    used = [column for column in range(width) if any(column < len(row) and row[column] for row in table)]
-    return [[row[column] if column < len(row) else "" for column in used] for row in table]
+def _tables(block: list[list[str]]) -> Iterator[str]:
+    """The lines of tables that stand side by side, one after the other, an empty line after each.
+
+    An empty column parts two tables where both have two columns at least; elsewhere it is only space.
+    """
+    width = max(len(row) for row in block)
+    block = [row + [""] * (width - len(row)) for row in block]
+    used = [column for column in range(width) if any(row[column] for row in block)]
+    groups: list[list[int]] = []
+    for column in used:
+        if groups and groups[-1][-1] == column - 1:
+            groups[-1].append(column)
+        else:
+            groups.append([column])
+    for columns in groups if all(len(group) > 1 for group in groups) else [used]:
+        yield from (*record_lines([[row[column] for column in columns] for row in block]), "")
 
 
 def _cell(value: object) -> str:

@@ -13,8 +13,15 @@ LONGEST_NAME = 80  # characters; a longer cell is no column name
 
 def row_line(cells: Sequence[str]) -> str:
     """One row as ``a | b``; empty cells keep their place, an empty row is ""."""
-    cells = [one_line(cell) for cell in cells]
+    cells = [_cell(cell) for cell in cells]
     return " | ".join(cells).strip() if any(cells) else ""
+
+
+def _cell(text: str) -> str:
+    """A cell's words on one line; a list in it as ``a; b``."""
+    lines = text.strip().split("\n")
+    is_list = all(line.lstrip().startswith("- ") for line in lines)
+    return "; ".join(one_line(line).removeprefix("- ") for line in lines) if is_list else one_line(text)
 
 
 def record_lines(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -119,13 +119,14 @@ def test_of_a_page_the_main_text_is_read(read: Read) -> None:
 
 def test_of_a_page_tables_are_rows(read: Read) -> None:
     page = """<table><caption>Offices</caption><tr><th>Office</th><th>Staff</th></tr>
-      <tr><td>Leeds</td><td>187<br>people</td></tr>
+      <tr><td>Leeds</td><td>187<br>people</td></tr><tr><td>Bonn</td><td><ul><li>1</li><li>2</li></ul></td></tr>
       <tr><td>Berlin</td><td><table><tr><td>North</td><td>60</td></tr><tr><td>South</td><td>56</td></tr></table></td></tr>
       </table>"""
     assert [line for line in read("a.html", page).text.split("\n") if line] == [
         "Offices",
         "Office | Staff",
         "Leeds | 187 people",
+        "Bonn | 1; 2",
         "Berlin",
         "North | 60",
         "South | 56",
@@ -199,6 +200,14 @@ def test_workbooks_are_read_sheet_by_sheet(read: Read) -> None:
         sheet.append(row)
     book.create_sheet("Empty")
     assert read("a.xlsx", saved(book.save)).text == "## Prices\n\nItem: Pump; Price: 20.5\n\nPipe | 3"
+
+
+def test_tables_side_by_side_are_read_one_after_the_other(read: Read) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Item", "Price", None, "City", "Limit"], ["Pump", 20, None, "Leeds", 90]):
+        book.active.append(row)
+    text = read("a.xlsx", saved(book.save)).text
+    assert text == "## Sheet\n\nItem: Pump; Price: 20\n\nCity: Leeds; Limit: 90"
 
 
 def test_presentations_are_read_slide_by_slide(read: Read) -> None:
