@@ -9,10 +9,10 @@ from guardrails.pii.detect import LOWEST, Detection, Detector
 from guardrails.types import Context, Finding, Origin
 
 WHENCE = {
-    Origin.USER: "it was written earlier in this conversation",
+    Origin.USER: "the reader wrote it in this conversation",
     Origin.PUBLIC_DOCUMENT: "it stands in a document whose contacts are meant for every reader",
     Origin.DOCUMENT: "it stands in a document",
-    Origin.INVENTION: "it stands neither in the conversation nor in the documents",
+    Origin.INVENTION: "it stands neither in the reader's messages nor in the documents",
 }
 PHONE_TAIL = 8  # digits from the end that tell a number, so that +41 44 555 01 99 equals 044 555 01 99
 
@@ -52,8 +52,7 @@ class PiiGuard:
 def origin(label: str, value: str, context: Context) -> Origin:
     """Where a value comes from. Spaces, punctuation and case do not count, nor letters around a number.
 
-    Earlier messages of the assistant count as the reader's own: what was shown is known. A text with nothing to be
-    compared with is a question being checked, so its values are the reader's.
+    A text with neither question nor evidence to compare with is what the reader wrote.
     """
     if not context.question and not context.evidence:
         return Origin.USER
