@@ -1,4 +1,4 @@
-"""An index of its own in a temporary folder, made of the product's parts: the reader's own index and log stay untouched."""
+"""An index in a temporary folder, made of the product's parts: the reader's own index and log stay untouched."""
 
 from __future__ import annotations
 
@@ -54,16 +54,23 @@ class Trial:
 
 
 @contextmanager
-def trial(settings: Settings, encoder: Encoder | None = None) -> Iterator[Trial]:
-    """A temporary index with these settings; only its place is another, never a server's."""
-    encoder = encoder or Encoder()
-    with elsewhere(settings) as own:
-        catalogue = Catalogue(own.state / "index.sqlite")
-        vectors = VectorStore(own.state / "vectors")
-        try:
-            yield Trial(own, encoder, catalogue, vectors, Retriever(catalogue, vectors, encoder, own.retrieval))
-        finally:
-            catalogue.close()
+def trial(settings: Settings) -> Iterator[Trial]:
+    """A temporary index with these settings."""
+    with elsewhere(settings) as own, trial_in(own) as index:
+        yield index
+
+
+@contextmanager
+def trial_in(settings: Settings) -> Iterator[Trial]:
+    """An index in the state folder of these settings, which nobody else may be using."""
+    encoder = Encoder()
+    catalogue = Catalogue(settings.state / "index.sqlite")
+    catalogue.settle("embedding model", encoder.name)
+    vectors = VectorStore(settings.state / "vectors")
+    try:
+        yield Trial(settings, encoder, catalogue, vectors, Retriever(catalogue, vectors, encoder, settings.retrieval))
+    finally:
+        catalogue.close()
 
 
 @contextmanager
