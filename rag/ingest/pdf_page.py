@@ -10,7 +10,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import median
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from rag.ingest.clean import one_line, tidy
@@ -125,9 +125,9 @@ def _usual_size(lines: list[_Line]) -> float:
 
 
 def _usual_distance(lines: list[_Line]) -> float:
-    steps = [above.last - below.top for above, below in pairwise(lines)]
-    down = [step for step in steps if step > 1]
-    return median(down) if down else 0.0
+    same = [(above, below) for above, below in pairwise(lines) if abs(above.size - below.size) < 0.1]
+    down = [step for above, below in same if (step := above.last - below.top) > 1]
+    return median_low(down) if down else 0.0
 
 
 def _is_heading(line: _Line, usual: float) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import docx
 import openpyxl
 import pptx
 import pypdfium2
+import pypdfium2.raw as raw
 import pytest
 
 from rag.errors import LoaderFailed, LoadError, NoText
@@ -49,6 +51,24 @@ def empty_pdf(pages: int = 1) -> bytes:
     pdf = pypdfium2.PdfDocument.new()
     for _ in range(pages):
         pdf.new_page(200, 200).close()
+    data = saved(pdf.save)
+    pdf.close()
+    return data
+
+
+def written_pdf(*pages: Sequence[tuple[str, float, float]]) -> bytes:
+    """A PDF with lines of text, each with its size and its height on the page, in points."""
+    pdf = pypdfium2.PdfDocument.new()
+    for lines in pages:
+        page = pdf.new_page(400, 400)
+        for words, size, height in lines:
+            line = raw.FPDFPageObj_NewTextObj(pdf, b"Helvetica", size)
+            buffer = ctypes.create_string_buffer((words + "\0").encode("utf-16-le"))
+            raw.FPDFText_SetText(line, ctypes.cast(buffer, raw.FPDF_WIDESTRING))
+            raw.FPDFPageObj_Transform(line, 1, 0, 0, 1, 40, height)
+            raw.FPDFPage_InsertObject(page, line)
+        page.gen_content()
+        page.close()
     data = saved(pdf.save)
     pdf.close()
     return data
@@ -171,6 +191,21 @@ def test_word_documents_are_read_in_order(read: Read) -> None:
     ]
 
 
+def test_a_pdf_has_pages_headings_and_paragraphs(read: Read) -> None:
+    first = [("Leave", 20, 350), ("Full-time staff have 28", 10, 320), ("days of leave.", 10, 308)]
+    first += [("Part-time staff have", 10, 280), ("a share of it, rounded", 10, 268)]
+    document = read("a.pdf", written_pdf(first, [], [("up to half days.", 10, 350)]))
+    assert document.title == "Leave"
+    assert document.text == (
+        "## Leave\n\nFull-time staff have 28\ndays of leave.\n\n"
+        "Part-time staff have\na share of it, rounded\nup to half days."
+    )
+    third = document.text.index("up to half")
+    assert document.page_starts[0] == 0
+    assert document.page_starts[2] == third
+    assert len(document.page_starts) == 3
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_each_row_of_a_table_answers_alone(read: Read, separator: str) -> None:
     rows = [["Item", "Price", "Unit"], ["Heat pump", "4 200", "each"], ["Pipe", "", "metre"]]
@@ -264,6 +299,7 @@ def test_the_source_is_the_path_below_the_root(tmp_path: Path) -> None:
         ("a.docx", b"PK\x03\x04" + b"x" * 99, "it is named .docx, but is a damaged ZIP archive"),
         ("a.pdf", empty_pdf()[:300], "it is cut off or damaged: its end is missing"),
         ("a.pdf", b"%PDF-1.7\n" + b"\xef\xbf\xbd" * 50 + b"%%EOF", "its bytes were damaged by a conversion of text"),
+        ("a.pdf", empty_pdf() + b"%" + b"\xef\xbf\xbd" * 500, "its bytes were damaged by a conversion of text"),
         ("a.txt", "\ue000\ue001\ue002 x", "its text cannot be decoded"),
     ],
 )
