@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -23,6 +23,9 @@ WINDOW = 4000  # characters looked at together: bounds what an expression can co
 BEFORE, AFTER = 300, 1000  # further characters of context; no value but a private key is longer
 TIMEOUT_S = 5.0  # for one expression over one window; then the guard fails, and the text is withheld
 WORDS_BEFORE, WORDS_AFTER = 60, 30  # characters around a value in which a word that names it counts
+
+PRESIDIO_WITH_DIGITS = USED.keys() - {"EmailRecognizer"}
+_DIGIT = re.compile(r"\d")
 
 LOWEST = 0.4  # scores below it are not reported
 BESIDE_A_WORD = 0.65  # score of a value that rests on a word beside it; up to 0.2 more the nearer the word stands
@@ -55,13 +58,15 @@ class Detector:
 
     def __init__(self) -> None:
         self._loading = threading.Lock()
-        self._scans: tuple[Scan, ...] = ()
+        self._of_digits: tuple[Scan, ...] = ()  # for values that cannot be without a digit: most texts have none
+        self._of_all: tuple[Scan, ...] = ()
 
     def load(self) -> None:
         """Import Presidio and compile now. Takes some seconds at the first call, nothing afterwards."""
         with self._loading:
-            if not self._scans:
-                self._scans = (*_presidio(), *_own(), _phones)
+            if not self._of_all:
+                self._of_digits = (*_presidio(PRESIDIO_WITH_DIGITS), _phones)
+                self._of_all = (*_presidio(USED.keys() - PRESIDIO_WITH_DIGITS), *_own())
 
     def detect(self, text: str) -> tuple[Detection, ...]:
         """Personal values of any language, in order; none overlap, except that a web address may hold another value.
@@ -79,18 +84,21 @@ class Detector:
         """Values that begin in the window; seen with what stands around it."""
         first = max(0, start - BEFORE)
         part = text[first : start + WINDOW + AFTER]
-        for scan in self._scans:
+        scans = (*self._of_digits, *self._of_all) if _DIGIT.search(part) else self._of_all
+        for scan in scans:
             for value in scan(part):
                 if start <= value.start + first < start + WINDOW:
                     yield Detection(value.label, value.start + first, value.end + first, value.score, value.what)
 
 
-def _presidio() -> Iterator[Scan]:
+def _presidio(names: Set[str]) -> Iterator[Scan]:
     import presidio_analyzer.predefined_recognizers as predefined
     from presidio_analyzer import Pattern
 
     keep_presidio_offline()
     for name, use in USED.items():
+        if name not in names:
+            continue
         recognizer = getattr(predefined, name)()
         if name == "EmailRecognizer":  # its own expression takes time that grows with the square of the text
             recognizer.patterns = [Pattern("e-mail", EMAIL, 0.5)]
@@ -128,6 +136,8 @@ def _recognize(
 ) -> Iterator[Detection]:
     for result in recognizer.analyze(text, recognizer.supported_entities):
         value = slice(result.start, result.end)
+        if result.entity_type != "EMAIL_ADDRESS" and not _DIGIT.search(text, value.start, value.stop):
+            continue  # several expressions take any word of the right length
         if not_after and not_after.search(text[max(0, value.start - 20) : value.start]):
             continue
         score = _score(text, value, result.score, word, use.anywhere)
