@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ NOTICES = re.compile(
     r"|if this message is not eventually replaced by the proper contents",
     re.IGNORECASE,
 )
+EDGE = 2  # lines at either end of a page that may be its head or foot
+LETTER = re.compile(r"[^\W\d_]")
 UNFINISHED = re.compile(r"[^.!?:;…。]\s*$")  # a page that ends so goes on, in mid-sentence, on the next
 
 
@@ -43,7 +46,7 @@ def load_pdf(path: Path, source: str) -> Document:
         pages = [page_text(pdf, number) for number in range(len(pdf))]
         _check(path, pdf, pages)
         title = _title(source, pdf, pages)
-    text, starts = _join(pages)
+    text, starts = _join(without_running_lines(pages))
     empty = sum(not has_words(page) for page in pages)
     if empty:
         logger.warning("%s: %d of %d pages have no text layer and were not read", source, empty, len(pages))
@@ -99,6 +102,34 @@ def _what_pages_hold(pdf: PdfDocument) -> str:
 def _title(source: str, pdf: PdfDocument, pages: list[str]) -> str:
     named = pdf.get_metadata_dict(skip_empty=True).get("Title")
     return best_title(source, named, first_heading(pages[0]))
+
+
+def without_running_lines(pages: list[str]) -> list[str]:
+    """The pages without the head and foot lines that most of them share but for a number.
+
+    They would stand in the middle of sentences that span two pages. What has words stays where it comes first.
+    """
+    shared = Counter(key for page in pages for key in set(_edges(page).values()))
+    running = {key for key, n in shared.items() if n > 1 and n > sum(map(bool, pages)) / 2}
+    known = {key for key in running if not LETTER.search(key)}  # page numbers alone
+    kept: list[str] = []
+    for page in pages:
+        found = _edges(page)
+        lines = [line for place, line in enumerate(page.split("\n")) if found.get(place) not in known]
+        kept.append("\n".join(lines).strip("\n"))
+        known |= running & set(found.values())
+    return kept
+
+
+def _edges(page: str) -> dict[int, str]:
+    """The lines at the top and bottom of a page that may be running ones, by their place; headings are not."""
+    lines = [(place, line) for place, line in enumerate(page.split("\n")) if line]
+    edges = [*lines[:EDGE], *lines[-EDGE:]]
+    return {place: _but_for_numbers(line) for place, line in edges if not line.startswith("#")}
+
+
+def _but_for_numbers(line: str) -> str:
+    return re.sub(r"\d+", "0", line)
 
 
 def _join(pages: list[str]) -> tuple[str, tuple[int, ...]]:

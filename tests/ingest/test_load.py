@@ -206,6 +206,22 @@ def test_a_pdf_has_pages_headings_and_paragraphs(read: Read) -> None:
     assert len(document.page_starts) == 3
 
 
+def test_a_sentence_runs_on_below_the_head_and_foot_of_its_page(read: Read) -> None:
+    def page(number: int, words: str, last: str) -> list[tuple[str, float, float]]:
+        return [
+            (f"Travel rules, page {number}", 10, 380),
+            (words, 10, 368),
+            ("2", 10, 356),
+            (last, 10, 344),
+            (str(number), 10, 20),
+        ]
+
+    first, second = page(1, "Journeys need", "the consent"), page(2, "of your manager,", "in writing.")
+    document = read("a.pdf", written_pdf(first, second))
+    assert document.text == "Travel rules, page 1\nJourneys need\n2\nthe consent\nof your manager,\n2\nin writing."
+    assert document.text[document.page_starts[1] :].startswith("of your manager,")
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_each_row_of_a_table_answers_alone(read: Read, separator: str) -> None:
     rows = [["Item", "Price", "Unit"], ["Heat pump", "4 200", "each"], ["Pipe", "", "metre"]]
