@@ -94,14 +94,12 @@ def _main(candor: Candor) -> gr.Blocks:
     from rag.web.chat_turn import Chat
     from rag.web.shelf import Shelf
 
+    app: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as app:
-        gr.Navbar(visible=False)
-        chat.build(Chat(candor))
+        chat.build(app, Chat(candor))
     with app.route("Sources", "/sources"):
-        gr.Navbar(visible=False)
-        sources.build(Shelf(candor))
+        sources.build(app, Shelf(candor))
     with app.route("About", "/about"):
-        gr.Navbar(visible=False)
         about.build(candor.settings)
     return app
 
@@ -112,8 +110,9 @@ def _review(candor: Candor) -> gr.Blocks:
     from rag.web import review
     from rag.web.desk import Desk
 
+    app: gr.Blocks
     with gr.Blocks(title=f"{TITLE} · Review", analytics_enabled=False, fill_width=True) as app:
-        review.build(Desk(candor))
+        review.build(app, Desk(candor))
     return app
 
 

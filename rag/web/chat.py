@@ -12,8 +12,8 @@ from rag.web.chat_turn import Chat, Talk, new_identifier
 from rag.web.look import QUIET, block, chosen
 
 
-def build(chat: Chat) -> None:
-    """Lay the page out in the current Blocks."""
+def build(app: gr.Blocks, chat: Chat) -> None:
+    """Lay the page out in ``app``, which is being built."""
     block(render.header("Chat"), elem_classes="header")
     with gr.Column(elem_classes="page chat"):
         identifier = gr.State(new_identifier)
@@ -22,7 +22,7 @@ def build(chat: Chat) -> None:
             earlier = block(choose=True, elem_classes="earlier")
             new = gr.Button("New conversation", size="sm", elem_classes="plain", visible=False)
         loading = block(elem_classes="starting")
-        welcome = block(render_chat.welcome([]), choose=True, elem_classes="welcome")
+        welcome = block(render_chat.welcome(), choose=True, elem_classes="welcome")
         log = block(elem_classes="conversation")
         with gr.Column(elem_classes="composer"):
             status = block(elem_classes="status")
@@ -54,7 +54,7 @@ def build(chat: Chat) -> None:
             render.notice(startup.warning) if startup.ready else render.steps(progress, startup.failed),
             gr.update(active=not (startup.ready or startup.failed)),
             gr.update(interactive=startup.ready),
-            render_chat.welcome(chat.sample_questions(), ready=startup.ready),
+            render_chat.welcome(*chat.welcome()),
             render_chat.earlier(chat.earlier()),
         ]
 
@@ -77,7 +77,7 @@ def build(chat: Chat) -> None:
         return [talk.id, *view(talk), render_chat.earlier(chat.earlier())]
 
     parts = [loading, timer, send, welcome, earlier]
-    gr.on([timer.tick, gr.context.Context.root_block.load], ready, None, parts, **QUIET)
+    gr.on([timer.tick, app.load], ready, None, parts, **QUIET)
     many: dict[str, Any] = {**QUIET, "concurrency_limit": 4, "concurrency_id": "ask"}
     gr.on([box.submit, send.click], ask, [box, identifier], [box, *shown], **many)
     welcome.select(ask_sample, identifier, [box, *shown], **many)

@@ -18,10 +18,11 @@ from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
 from rag.types import Done, Notice, Reader, Sentence, Shown, Status
 from rag.web import words
-from rag.access import LOCAL_READER, require
+from rag.web.faults import told
 from rag.web.render_answer import Turn
 
 if TYPE_CHECKING:
@@ -90,9 +91,8 @@ class Chat:
                 yield talk
         except CandorError as error:
             turn.problem = str(error)
-        except Exception:
-            logger.exception("an answer broke off")
-            turn.problem = words.SOMETHING_WRONG
+        except Exception as error:  # noqa: BLE001 - a reader is told that something went wrong, whatever it was
+            turn.problem = told("an answer broke off", error)
         finally:
             stop.set()
             talk.status, talk.stop = "", None
@@ -130,11 +130,18 @@ class Chat:
                     talk.turns[-1].remembered = message.content
         return talk
 
-    def sample_questions(self, reader: Reader = LOCAL_READER) -> list[str]:
-        """Six questions to begin with, or none where the samples are not in the index."""
+    def welcome(self, reader: Reader = LOCAL_READER) -> tuple[list[str], int | None]:
+        """Six questions to begin with, none where the samples are not in the index; and how many documents there are.
+
+        None of either while the index is being opened.
+        """
         require(reader, "user")
-        if not self.candor.startup.ready or not any(item.sample for item in self.candor.library.shelf(reader)):
-            return []
+        if not self.candor.startup.ready:
+            return [], None
+        shelf = self.candor.library.shelf(reader)
+        return self._sample_questions() if any(item.sample for item in shelf) else [], len(shelf)
+
+    def _sample_questions(self) -> list[str]:
         try:
             rows = [json.loads(line) for line in self.samples.read_text(encoding="utf-8").splitlines() if line.strip()]
         except (OSError, ValueError):
@@ -193,7 +200,7 @@ def _pump(
         finally:
             if isinstance(source, Generator):
                 source.close()
-    except Exception as error:  # handed to the reader's side, which decides what may be said
+    except Exception as error:  # noqa: BLE001 - handed to the reader's side, which decides what may be said
         items.put(error)
     finally:
         items.put(None)

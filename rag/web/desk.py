@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
+from guardrails.audit.review import ReviewError, State, Verdict
+from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
 from rag.types import Reader
 from rag.web import words
-from rag.access import LOCAL_READER, require
-
-from guardrails.audit.review import ReviewError, State, Verdict
 
 if TYPE_CHECKING:
     from guardrails.audit.review import QueueItem, Record
@@ -36,7 +35,7 @@ class Desk:
         if not self.candor.startup.ready:
             return []
         with _refusals():
-            return self.candor.review.queue(reader, cast(State, state) if state in STATES else "open")
+            return self.candor.review.queue(reader, state if state in STATES else "open")
 
     def record(self, turn: str, reader: Reader = LOCAL_READER) -> Record:
         require(reader, "reviewer")

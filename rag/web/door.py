@@ -22,7 +22,9 @@ OPEN_PATHS = re.compile(
     r")|/review|/look/(?:style\.css|page\.js)|/owner/(?:ask|ingest)"
 )
 SCRIPT = re.compile(rb"<script\b(?![^>]*\bnonce=)")
-UNUSED_META = re.compile(rb"\s*<(?:meta\s+(?:property|name)=\"(?:og|twitter):|link rel=\"manifest\")[^>]*/?>", re.DOTALL)
+UNUSED_META = re.compile(
+    rb"\s*<(?:meta\s+(?:property|name)=\"(?:og|twitter):|link rel=\"manifest\")[^>]*/?>", re.DOTALL
+)
 LOOK = b'<link rel="stylesheet" href="/look/style.css"><script src="/look/page.js" defer></script></head>'
 HEADERS = {
     "X-Frame-Options": "DENY",

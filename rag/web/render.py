@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 
 from rag.web import words
 
-
 PAGES = (("Chat", "/"), ("Sources", "/sources"), ("Review", "/review/"), ("About", "/about"))
 REDACTED = re.compile(r"<((?:" + "|".join(words.PERSONAL_DATA) + r")(?:_\d+)?)>")
 LOCAL_TAG = "Local reader · all roles"
@@ -26,7 +25,8 @@ def safe(text: object) -> str:
 
 def _visible(character: str) -> bool:
     return character in "\n\t" or (
-        unicodedata.category(character) not in {"Cc", "Cs"} and not 0x202A <= ord(character) <= 0x202E
+        unicodedata.category(character) not in {"Cc", "Cs"}
+        and not 0x202A <= ord(character) <= 0x202E
         and not 0x2066 <= ord(character) <= 0x2069
     )
 
@@ -38,6 +38,11 @@ def with_pills(text: str) -> str:
         parts += [safe(text[end : found.start()]), f'<span class="pill">{words.personal(found[1])} hidden</span>']
         end = found.end()
     return "".join([*parts, safe(text[end:])])
+
+
+def in_words(text: str) -> str:
+    """Plain text in which a redaction label reads as words."""
+    return REDACTED.sub(lambda found: f"[{words.personal(found[1])} hidden]", text)
 
 
 def highlighted(text: str, spans: Spans) -> str:
@@ -68,8 +73,9 @@ def header(here: str) -> str:
     return (
         f'<div class="top"><a class="brand" href="/">{LOGO}<span>Candor</span></a>'
         f'<nav aria-label="Pages">{links}</nav>'
-        f'<span class="who" title="Accounts do not exist yet: whoever opens this page may do everything">{LOCAL_TAG}</span>'
-        f'<button type="button" class="icon" data-theme-toggle aria-label="Switch between dark and light">{MOON}</button>'
+        f'<span class="who" title="Accounts do not exist yet: whoever opens this page may do all">{LOCAL_TAG}</span>'
+        f'<button type="button" class="icon" data-theme-toggle aria-label="Switch between dark and light">{MOON}'
+        "</button>"
         "</div>"
     )
 

@@ -28,10 +28,11 @@ HOW = """
 it is not trusted with the facts.</p>
 <ol class="plain-steps">
 <li><strong>Your question</strong> is screened for personal data before a model outside this machine could see it.</li>
-<li><strong>Passages</strong> that may answer it are searched by meaning and by words, among the documents you may read.</li>
+<li><strong>Passages</strong> that may answer it are searched by meaning and by words, among the documents you may
+read.</li>
 <li><strong>The model</strong> drafts an answer from these passages.</li>
 <li><strong>Guards</strong> look at every sentence: do the passages support it, and does it disclose personal data?
-A sentence that is not supported is left out, flagged, or replaced by the document’s own words.</li>
+A sentence that is not supported is left out, flagged, or replaced by the document&rsquo;s own words.</li>
 <li><strong>The record</strong> of the sentence is written to disk, chained to the ones before it.</li>
 <li><strong>Only then</strong> is the sentence shown, with the passages that support it.</li>
 </ol>
@@ -45,8 +46,9 @@ in force and the time taken, with personal data redacted.</li>
 <li>Verdicts of reviewers, with their reasons.</li>
 <li>Your conversations, so that a follow-up question can be understood.</li>
 </ul>
-<p>Everything lies in one folder on this machine. Nothing is deleted by age in this version: it is kept until whoever runs
-this installation deletes it. Changed, removed or reordered records are noticed by <code>candor audit verify</code>.</p>
+<p>Everything lies in one folder on this machine. Nothing is deleted by age in this version: it is kept until whoever
+runs this installation deletes it. Changed, removed or reordered records are noticed by
+<code>candor audit verify</code>.</p>
 """
 
 
@@ -57,9 +59,9 @@ def page(settings: Settings, figures: Path = FIGURES) -> str:
         f'<section class="card"><h2>How answers are checked</h2>{HOW}</section>'
         f'<section class="card"><h2>How often the guards err</h2>{measured(read(figures))}</section>'
         f'<section class="card"><h2>What is recorded, and for how long</h2>{KEPT}</section>'
-        '<section class="card"><h2>How to object</h2><p>If an answer is wrong, or if something about you should not be in '
-        f"it, write to <strong>{safe(settings.web.contact)}</strong>. Name the question and about when you asked it: every "
-        "answer is in the record, and a reviewer can look at it.</p></section>"
+        '<section class="card"><h2>How to object</h2><p>If an answer is wrong, or if something about you should not be '
+        f"in it, write to <strong>{safe(settings.web.contact)}</strong>. Name the question and when you asked it: "
+        "every answer is in the record, and a reviewer can look at it.</p></section>"
         f'<section class="card"><h2>What it runs on</h2>{_parts(settings)}</section></div>'
     )
 
@@ -73,7 +75,7 @@ def _parts(settings: Settings) -> str:
     return (
         f'<dl class="facts"><dt>Language model</dt><dd>{safe(told)}<br><span class="quiet">{where}</span></dd>'
         "<dt>Search and grounding</dt><dd>all-MiniLM-L6-v2, on this machine</dd>"
-        "<dt>Licences</dt><dd>Candor’s own licence is the file <code>LICENSE</code>; "
+        "<dt>Licences</dt><dd>Candor&rsquo;s own licence is the file <code>LICENSE</code>; "
         "<code>candor models</code> lists every model with its licence and hash.</dd></dl>"
     )
 
@@ -97,7 +99,8 @@ def measured(rows: list[dict[str, Any]]) -> str:
     body = "".join(
         f'<tr><th scope="row">{safe(row["guard"])}</th><td data-label="Measure">{safe(row["measure"])}</td>'
         f'<td class="figure" data-label="Value">{safe(row["value"])}</td><td data-label="On">{safe(row["data"])}</td>'
-        f'<td class="figure" data-label="Samples">{safe(row["samples"])}</td><td data-label="Date">{safe(row["date"])}</td></tr>'
+        f'<td class="figure" data-label="Samples">{safe(row["samples"])}</td>'
+        f'<td data-label="Date">{safe(row["date"])}</td></tr>'
         for row in rows
     )
     heads = "".join(f'<th scope="col">{name}</th>' for name in ("Guard", "Measure", "Value", "On", "Samples", "Date"))
@@ -126,8 +129,8 @@ def _beside(number: int, name: str, told: str) -> str:
     return (
         f'<rect class="{_box(name)}" x="{left}" y="18" width="132" height="68" rx="14"/>'
         f'<text class="stage" x="{left + 66}" y="58">{name}</text>'
-        f'<text class="told" x="{left + 66}" y="112">{first}</text><text class="told" x="{left + 66}" y="130">{second}</text>'
-        + _arrow(number, f"M{left + 136} 52h20", "wide")
+        f'<text class="told" x="{left + 66}" y="112">{first}</text>'
+        f'<text class="told" x="{left + 66}" y="130">{second}</text>' + _arrow(number, f"M{left + 136} 52h20", "wide")
     )
 
 

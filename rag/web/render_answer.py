@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from rag.types import Citation, Done, Mark, Sentence
 from rag.web import words
-from rag.web.render import CLOSE, COPY, FILE, INFO, WARN, highlighted, merged, notice, safe, with_pills
+from rag.web.render import CLOSE, COPY, FILE, INFO, WARN, highlighted, in_words, merged, notice, safe, with_pills
 
 NO_ANSWER = {
     "refused": "The documents do not answer this question.",
@@ -69,7 +70,7 @@ def _sentence(where: str, sentence: Sentence, first_quote: bool) -> str:
     space = sentence.text[len(words_only) :]
     body = _marked(where, words_only, sentence.marks) + _cites(where, sentence.citations)
     if sentence.quoted:
-        label = '<span class="quote-label">In the document’s own words</span>' if first_quote else ""
+        label = '<span class="quote-label">In the document&rsquo;s own words</span>' if first_quote else ""
         return f'<blockquote class="quoted" dir="auto">{label}{body}</blockquote>'
     return f'<span class="said" dir="auto">{body}</span>{safe(space)}'
 
@@ -78,7 +79,7 @@ def _marked(where: str, text: str, marks: Sequence[Mark]) -> str:
     """The sentence cut at every edge of a mark; a redacted piece reads as a pill, a flagged one is underlined."""
     edges = sorted({0, len(text), *(min(len(text), max(0, e)) for mark in marks for e in (mark.start, mark.end))})
     parts, seen = [], set[int]()
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         on = [(n, mark) for n, mark in enumerate(marks) if mark.start <= start and end <= mark.end]
         piece = _piece(where, text[start:end], on, seen)
         seen.update(n for n, _ in on)
@@ -169,7 +170,7 @@ def _sources(turn: Turn) -> str:
 
 def _foot(turn: Turn) -> str:
     outcome = turn.done.outcome if turn.done else ""
-    told = {"quoted": "Quotations only: no sentence of the model’s own", "stopped": "You stopped this answer"}
+    told = {"quoted": "Quotations only: no sentence of the model&rsquo;s own", "stopped": "You stopped this answer"}
     return (
         f'<div class="foot"><button type="button" class="plain" data-copy="{safe(plain(turn))}">{COPY}'
         f'<span>Copy answer</span></button><span class="quiet">{told.get(outcome, "")}</span></div>'
@@ -213,7 +214,7 @@ def place(citation: Citation) -> str:
 def plain(turn: Turn) -> str:
     """The answer for the clipboard: plain text, numbered, with its sources and the caution."""
     if turn.remembered:
-        return turn.remembered
+        return in_words(turn.remembered)
     said = "".join(_with_numbers(sentence) for sentence in turn.sentences).strip()
     listed = [f"[{c.number}] {c.title} ({place(c)})" for c in cited(turn.sentences)]
     return "\n".join([said, *(["", "Sources:", *listed] if listed else []), "", "Written by an AI; check the sources."])
@@ -222,4 +223,4 @@ def plain(turn: Turn) -> str:
 def _with_numbers(sentence: Sentence) -> str:
     words_only = sentence.text.rstrip()
     space = sentence.text[len(words_only) :] or " "
-    return words_only + "".join(f" [{c.number}]" for c in sentence.citations) + space
+    return in_words(words_only) + "".join(f" [{c.number}]" for c in sentence.citations) + space

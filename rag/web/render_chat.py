@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rag.web import words
 from rag.web.render import safe
 
 
-def welcome(questions: Sequence[str], ready: bool = False) -> str:
-    """The empty page. While the parts load (``ready`` false) nothing is said of the documents."""
+def welcome(questions: Sequence[str] = (), documents: int | None = None) -> str:
+    """The empty page. ``documents``: how many there are; None while the index is being opened."""
     intro = (
         '<div class="intro"><h1>Ask your documents</h1><p>Candor answers from the documents that were put in, shows '
         "where each sentence comes from, and leaves out what they do not support.</p></div>"
@@ -19,13 +20,18 @@ def welcome(questions: Sequence[str], ready: bool = False) -> str:
             for text in questions
         )
         return f'{intro}<h2 class="quiet">Try one of these</h2><ul class="samples">{cards}</ul>'
-    if not ready:
+    if documents is None:
         return intro
-    return f'{intro}<p class="hint"><a class="button" href="/sources">Add documents</a> or ask about those already there.</p>'
+    if documents:
+        return f'{intro}<p class="hint">{words.count(documents, "document")} can be asked about.</p>'
+    link = '<a class="button" href="/sources">Add documents</a>'
+    return f'{intro}<p class="hint">{link}There is nothing to answer from yet.</p>'
 
 
 def status(text: str) -> str:
-    return f'<p class="doing" role="status"><span class="pulse" aria-hidden="true"></span>{safe(text)}</p>' if text else ""
+    return (
+        f'<p class="doing" role="status"><span class="pulse" aria-hidden="true"></span>{safe(text)}</p>' if text else ""
+    )
 
 
 def earlier(conversations: Sequence[tuple[str, str, str]]) -> str:

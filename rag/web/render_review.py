@@ -24,7 +24,9 @@ def queue(items: Sequence[QueueItem], state: str, opened: str = "") -> str:
         title, text = EMPTY.get(state, EMPTY["all"])
         return f'<div class="empty"><h2>{title}</h2><p>{text}</p></div>'
     rows = "".join(_queued(item, item.turn == opened) for item in items)
-    return f'<p class="quiet counted" role="status">{words.count(len(items), "answer")}</p><ol class="queue">{rows}</ol>'
+    return (
+        f'<p class="quiet counted" role="status">{words.count(len(items), "answer")}</p><ol class="queue">{rows}</ol>'
+    )
 
 
 def _queued(item: QueueItem, opened: bool) -> str:
@@ -48,9 +50,9 @@ def record(seen: Record) -> str:
         f"{seen.at:%d %b %Y %H:%M:%S} {seen.at.tzname() or 'UTC'}</time></p>"
         f'<h2 dir="auto" tabindex="-1">{with_pills(seen.question)}</h2>'
         f'<p><span class="tag">{safe(_outcome(seen.outcome))}</span></p>'
-        f'<section><h3>Answer, sentence by sentence</h3>{sentences or _none("No sentence was written.")}</section>'
+        f"<section><h3>Answer, sentence by sentence</h3>{sentences or _none('No sentence was written.')}</section>"
         f"<section><h3>What the reader saw</h3>{_shown(seen)}</section>"
-        f'<section><h3>Evidence, as the model saw it</h3>{_evidence(seen) or _none("No passage was given.")}</section>'
+        f"<section><h3>Evidence, as the model saw it</h3>{_evidence(seen) or _none('No passage was given.')}</section>"
         f"{_reviews(seen)}{_facts(seen)}</article>"
     )
 
@@ -70,12 +72,13 @@ def _sentence(number: int, sentence: SeenSentence) -> str:
         if sentence.shown.strip()
         else "nothing"
     )
+    name = f"Sentence {number}{' · quotation' if sentence.quoted else ''}"
     return (
-        f'<div class="seen"><div class="seen-head"><span class="quiet">Sentence {number}{" · quotation" if sentence.quoted else ""}</span>'
+        f'<div class="seen"><div class="seen-head"><span class="quiet">{name}</span>'
         f'<span class="tag {"warn" if wrong else "good"}">{safe(words.action(sentence.action))}</span></div>'
         f'<dl><dt>As written</dt><dd dir="auto">{highlighted(sentence.written, ((f.start, f.end) for f in wrong))}</dd>'
         f"<dt>As shown</dt><dd>{shown} {cited}</dd></dl>"
-        f'{"".join(_finding(finding, sentence.written) for finding in sentence.findings)}</div>'
+        f"{''.join(_finding(finding, sentence.written) for finding in sentence.findings)}</div>"
     )
 
 
@@ -97,7 +100,9 @@ def _label(finding: Finding) -> str:
 
 
 def _shown(seen: Record) -> str:
-    text = "".join(sentence.shown if sentence.shown[-1:].isspace() else f"{sentence.shown} " for sentence in seen.sentences)
+    text = "".join(
+        sentence.shown if sentence.shown[-1:].isspace() else f"{sentence.shown} " for sentence in seen.sentences
+    )
     notices = "".join(f'<p class="notice"><span>{safe(line)}</span></p>' for line in seen.notices)
     said = f'<p class="passage" dir="auto">{with_pills(text.strip())}</p>' if text.strip() else _none("No sentence.")
     return said + notices
@@ -110,8 +115,9 @@ def _evidence(seen: Record) -> str:
             for span in finding.support:
                 spans.setdefault(span.evidence_id, []).append((span.start, span.end))
     return "".join(
-        f'<details class="evidence"{" open" if item.id in spans else ""}><summary><span class="number">{item.number}</span>'
-        f'<span class="name">{safe(item.title)}</span><span class="quiet">{safe(item.source)}</span></summary>'
+        f'<details class="evidence"{" open" if item.id in spans else ""}><summary>'
+        f'<span class="number">{item.number}</span><span class="name">{safe(item.title)}</span>'
+        f'<span class="quiet">{safe(item.source)}</span></summary>'
         f'<p class="passage" dir="auto" tabindex="0">{highlighted(item.text, spans.get(item.id, ()))}</p></details>'
         for item in seen.evidence
     )
@@ -122,7 +128,8 @@ def _reviews(seen: Record) -> str:
         return ""
     items = "".join(
         f'<li><span class="tag {safe(review.verdict)}">{words.VERDICTS.get(review.verdict, review.verdict)}</span>'
-        f'<p dir="auto">{safe(review.reason)}</p><span class="quiet">{safe(review.reviewer)} · {words.age(review.at)}</span></li>'
+        f'<p dir="auto">{safe(review.reason)}</p>'
+        f'<span class="quiet">{safe(review.reviewer)} · {words.age(review.at)}</span></li>'
         for review in seen.reviews
     )
     return f'<section><h3>Verdicts</h3><ul class="verdicts">{items}</ul></section>'

@@ -32,9 +32,11 @@ def table(listing: Listing) -> str:
     total = words.count(listing.all_documents, "document")
     counted = total if shown == listing.all_documents else f"{shown} of {total}"
     return (
-        f'<p class="quiet counted" role="status">{counted}</p><table class="shelf"><thead><tr><th scope="col">Document</th>'
+        f'<p class="quiet counted" role="status">{counted}</p><table class="shelf"><thead><tr>'
+        '<th scope="col">Document</th>'
         '<th scope="col" class="figure">Pages</th><th scope="col" class="figure">Chunks</th><th scope="col">Added</th>'
-        f'<th scope="col">State</th><th scope="col"><span class="sr">Delete</span></th></tr></thead><tbody>{rows}</tbody></table>'
+        '<th scope="col">State</th><th scope="col"><span class="sr">Delete</span></th></tr></thead>'
+        f"<tbody>{rows}</tbody></table>"
     )
 
 
@@ -46,9 +48,10 @@ def _row(item: Shelved) -> str:
     return (
         f'<tr><th scope="row"><span class="name" dir="auto">{safe(item.title)}</span>'
         f'<span class="quiet path">{safe(item.source)}</span></th>'
-        f'<td class="figure" data-label="Pages">{"–" if item.pages is None else item.pages}</td>'
+        f'<td class="figure" data-label="Pages">{"&ndash;" if item.pages is None else item.pages}</td>'
         f'<td class="figure" data-label="Chunks">{item.chunks}</td>'
-        f'<td data-label="Added"><time datetime="{item.ingested_at.isoformat()}">{words.day(item.ingested_at)}</time></td>'
+        f'<td data-label="Added"><time datetime="{item.ingested_at.isoformat()}">{words.day(item.ingested_at)}</time>'
+        "</td>"
         f'<td data-label="State">{"".join(tags)}</td>'
         f'<td class="do"><button type="button" class="plain danger" data-choose="{safe(item.source)}" '
         f'aria-label="Delete {safe(item.title)}">Delete</button></td></tr>'
@@ -107,5 +110,6 @@ def _became(item: Ingested) -> str:
 def confirmation(source: str) -> str:
     return (
         f'<div role="alertdialog" aria-label="Confirm"><h2>Delete this document?</h2><p class="path">{safe(source)}</p>'
-        '<p class="quiet">Answers stop using it at once. Answers given before keep the passages they rested on in the record.</p></div>'
+        '<p class="quiet">Answers stop using it at once. Answers given before keep, in the record, the passages '
+        "they rested on.</p></div>"
     )

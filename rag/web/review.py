@@ -12,8 +12,8 @@ from rag.web.desk import STATES, Desk
 from rag.web.look import QUIET, block, chosen
 
 
-def build(desk: Desk) -> None:
-    """Lay the page out in the current Blocks."""
+def build(app: gr.Blocks, desk: Desk) -> None:
+    """Lay the page out in ``app``, which is being built."""
     block(render.header("Review"), elem_classes="header")
     with gr.Column(elem_classes="page review"):
         block('<h1>Review</h1><p class="lead">Answers that a guard flagged, and what people made of them.</p>')
@@ -68,7 +68,7 @@ def build(desk: Desk) -> None:
         return [render.notice("The verdict is recorded.", "good"), *show(following, which)]
 
     page = [opened, record, form, queue, verdict, reason]
-    gr.on([timer.tick, gr.context.Context.root_block.load], ready, [state, opened], [loading, timer, queue], **QUIET)
+    gr.on([timer.tick, app.load], ready, [state, opened], [loading, timer, queue], **QUIET)
     state.input(listed, [state, opened], queue, **QUIET)
     queue.select(choose, state, [told, *page], **QUIET)
     judge.click(decide, [opened, verdict, reason, state], [told, *page], **QUIET)

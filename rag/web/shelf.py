@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
 from rag.types import Ingested, Progress, Reader, Shelved
 from rag.web import words
-from rag.access import LOCAL_READER, require
+from rag.web.faults import told
 
 if TYPE_CHECKING:
     from rag.build import Candor
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +80,8 @@ class Shelf:
                 yield state
         except CandorError as error:
             problem = str(error)
-        except Exception:
-            logger.exception("an upload broke off")
-            problem = words.SOMETHING_WRONG
+        except Exception as error:  # noqa: BLE001 - an editor is told that something went wrong, whatever it was
+            problem = told("an upload broke off", error)
         finally:
             self._cancelled = None
             for path in paths:

@@ -13,15 +13,20 @@ from rag.web.look import QUIET, block, chosen
 from rag.web.shelf import Shelf
 
 
-def build(shelf: Shelf) -> None:
-    """Lay the page out in the current Blocks."""
+def build(app: gr.Blocks, shelf: Shelf) -> None:
+    """Lay the page out in ``app``, which is being built."""
     block(render.header("Sources"), elem_classes="header")
     with gr.Column(elem_classes="page sources"):
         block('<h1>Sources</h1><p class="lead">The documents that answers rest on. They stay on this machine.</p>')
         timer = gr.Timer(0.5)
         loading = block(elem_classes="starting")
         drop = gr.File(
-            file_count="multiple", show_label=False, label="Put files in", elem_id="upload", height=150, interactive=False
+            file_count="multiple",
+            show_label=False,
+            label="Put files in",
+            elem_id="upload",
+            height=150,
+            interactive=False,
         )
         block('<p class="quiet kinds">Markdown, text, HTML, PDF, DOCX and CSV</p>')
         with gr.Column(visible=False, elem_classes="uploading") as uploading:
@@ -45,7 +50,11 @@ def build(shelf: Shelf) -> None:
 
     def view(text: str) -> list[Any]:
         listing = shelf.listing(text)
-        return [render_shelf.table(listing), render_shelf.failures(listing.failures), gr.update(visible=listing.offer_removal)]
+        return [
+            render_shelf.table(listing),
+            render_shelf.failures(listing.failures),
+            gr.update(visible=listing.offer_removal),
+        ]
 
     listed = [table, failures, offer]
 
@@ -55,7 +64,12 @@ def build(shelf: Shelf) -> None:
         waiting = render.steps(steps, startup.failed)
         shown = view(text) if startup.ready else ["", "", gr.update()]
         active = not (startup.ready or startup.failed)
-        return ["" if startup.ready else waiting, gr.update(active=active), gr.update(interactive=startup.ready), *shown]
+        return [
+            "" if startup.ready else waiting,
+            gr.update(active=active),
+            gr.update(interactive=startup.ready),
+            *shown,
+        ]
 
     def put_in(files: list[str], text: str) -> Iterator[list[Any]]:
         for state in shelf.upload(files):
@@ -76,7 +90,7 @@ def build(shelf: Shelf) -> None:
     def remove_samples(text: str) -> list[Any]:
         return [render.notice(shelf.remove_samples(), "good"), *view(text)]
 
-    gr.on([timer.tick, gr.context.Context.root_block.load], ready, wanted, [loading, timer, drop, *listed], **QUIET)
+    gr.on([timer.tick, app.load], ready, wanted, [loading, timer, drop, *listed], **QUIET)
     drop.upload(put_in, [drop, wanted], [progress, uploading, cancel, drop, *listed], **QUIET)
     cancel.click(shelf.cancel, None, None, **QUIET)
     wanted.input(view, wanted, listed, trigger_mode="always_last", **QUIET)

@@ -44,7 +44,12 @@ OUTCOMES = {
     "stopped": "Stopped by the reader",
 }
 GUARDS = {"pii": "Personal data", "grounding": "Grounding", "injection": "Instructions in documents"}
-KINDS = {"pii": "personal data", "supported": "supported", "unsupported": "not supported", "guard_failed": "guard failed"}
+KINDS = {
+    "pii": "personal data",
+    "supported": "supported",
+    "unsupported": "not supported",
+    "guard_failed": "guard failed",
+}
 ACTIONS = {
     Action.SHOW.name: "shown",
     Action.REDACT.name: "shown, redacted",
@@ -52,7 +57,6 @@ ACTIONS = {
     Action.DROP.name: "left out",
     Action.WITHHOLD.name: "withheld",
 }
-SOMETHING_WRONG = "Something went wrong; the details are in the log."
 
 
 def personal(label: str) -> str:

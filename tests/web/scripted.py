@@ -39,13 +39,15 @@ PAYLOADS = (
     "</template></details><iframe src='javascript:parent.pwned=5'></iframe>${window.pwned=6}{{pwned}}",
 )
 LEAVE = (
-    "Annual leave, valid from January 2025.\n\nFull-time employees are entitled to 28 days of paid leave in each calendar "
-    "year. Up to five days may be carried over until the end of March of the following year.\n\nRequests go to the line "
-    "manager; in urgent cases call <PHONE_NUMBER>."
+    "Annual leave, valid from January 2025.\n\nFull-time employees are entitled to 28 days of paid leave in each "
+    "calendar year. Up to five days may be carried over until the end of March of the following year.\n\nRequests go "
+    "to the line manager; in urgent cases call <PHONE_NUMBER>."
 )
 SHELF = [
     Shelved("hr/annual-leave-2025.md", "Annual leave 2025", None, 4, NOW - timedelta(days=3), sample=True),
-    Shelved("hr/annual-leave-2023.md", "Annual leave 2023", None, 4, NOW - timedelta(days=3), True, "Annual leave 2025"),
+    Shelved(
+        "hr/annual-leave-2023.md", "Annual leave 2023", None, 4, NOW - timedelta(days=3), True, "Annual leave 2025"
+    ),
     Shelved("safety/fire-safety.pdf", "Fire safety and evacuation", 6, 11, NOW - timedelta(days=3), sample=True),
 ]
 
@@ -71,7 +73,19 @@ def leave_answer() -> list[Shown]:
             (citation(1, "Requests go to the line manager"),),
             (Mark("redacted", 22, 36, "PHONE_NUMBER", "A private phone number from a document is not shown."),),
         ),
-        Sentence(flagged + " ", (), (Mark("flagged", flagged.index("18"), flagged.index("18") + 2, "number", "The passages do not contain the number 18."),)),
+        Sentence(
+            flagged + " ",
+            (),
+            (
+                Mark(
+                    "flagged",
+                    flagged.index("18"),
+                    flagged.index("18") + 2,
+                    "number",
+                    "The passages do not contain the number 18.",
+                ),
+            ),
+        ),
         Sentence("Requests go to the line manager.", (citation(1, "Requests go to the line manager"),), quoted=True),
         Notice("One sentence was left out, because no passage supports it."),
         Done("turn-1", "answered"),
@@ -151,7 +165,9 @@ class Library:
         require(reader, "editor")
         return list(self.failed)
 
-    def upload(self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None) -> Iterator[Progress]:
+    def upload(
+        self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None
+    ) -> Iterator[Progress]:
         require(reader, "editor")
         yield Progress(0, len(paths))
         for done, path in enumerate(paths, start=1):
@@ -162,7 +178,9 @@ class Library:
 
     def _read(self, path: Path) -> Ingested:
         if path.suffix == ".broken":
-            result = Ingested(path.name, "failed", reason="no loader for '.broken'; known: .csv, .docx, .html, .md, .pdf, .txt")
+            result = Ingested(
+                path.name, "failed", reason="no loader for '.broken'; known: .csv, .docx, .html, .md, .pdf, .txt"
+            )
             self.failed.append(result)
             return result
         text = path.read_text(encoding="utf-8")
@@ -188,7 +206,9 @@ class Memory:
     known: dict[str, list[Message]] = field(default_factory=dict)
 
     def conversations(self, reader: Reader) -> list[Conversation]:
-        return [Conversation(key, messages[0].content, NOW - timedelta(hours=2)) for key, messages in self.known.items()]
+        return [
+            Conversation(key, messages[0].content, NOW - timedelta(hours=2)) for key, messages in self.known.items()
+        ]
 
     def messages(self, conversation: str, reader: Reader) -> list[Message]:
         return self.known.get(conversation, [])
@@ -232,21 +252,32 @@ def record(turn: str, question: str, evidence: str = LEAVE) -> Record:
         support=(Span("doc:0", start, start + 21),),
     )  # fmt: skip
     written = "Unused days are paid out after 18 months."
-    wrong = Finding("grounding", "unsupported", "number", 31, 33, 0.18, 0.42, "The passages do not contain the number 18.")
+    wrong = Finding(
+        "grounding", "unsupported", "number", 31, 33, 0.18, 0.42, "The passages do not contain the number 18."
+    )
     private = Finding("pii", "pii", "PHONE_NUMBER", 16, 30, 0.75, 0.5, "A private phone number.", Origin.DOCUMENT)
     sentences = (
-        SeenSentence("Staff get 28 days of paid leave a year.", "Staff get 28 days of paid leave a year.", "SHOW", (supported,), (1,), False),
+        SeenSentence(
+            "Staff get 28 days of paid leave a year.",
+            "Staff get 28 days of paid leave a year.",
+            "SHOW",
+            (supported,),
+            (1,),
+            False,
+        ),
         SeenSentence(written, written, "FLAG", (wrong,), (), False),
-        SeenSentence("In a hurry call <PHONE_NUMBER>.", "In a hurry call <PHONE_NUMBER>.", "REDACT", (private,), (1,), False),
+        SeenSentence(
+            "In a hurry call <PHONE_NUMBER>.", "In a hurry call <PHONE_NUMBER>.", "REDACT", (private,), (1,), False
+        ),
         SeenSentence("They like it.", "", "DROP", (wrong,), (), False),
     )
     seen = (
         SeenEvidence(1, "doc:0", "hr/annual-leave-2025.md", "Annual leave 2025", evidence),
-        SeenEvidence(2, "doc:9", "hr/sickness.md", "Sickness", "Report sickness on the first day before ten o’clock."),
+        SeenEvidence(2, "doc:9", "hr/sickness.md", "Sickness", "Report sickness on the first day before ten o'clock."),
     )
     return Record(
-        turn, NOW - timedelta(minutes=50), question, seen, sentences, ("One sentence was left out.",), ("not supported",), "answered",
-        "embedded:SmolLM2-135M-Instruct", "9f31c2d8a7b0", 6.4, (),
+        turn, NOW - timedelta(minutes=50), question, seen, sentences, ("One sentence was left out.",),
+        ("not supported",), "answered", "embedded:SmolLM2-135M-Instruct", "9f31c2d8a7b0", 6.4, (),
     )  # fmt: skip
 
 

@@ -1,0 +1,235 @@
+"""What the pages do, without Gradio: roles, stopping, failures that may not be shown."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rag.errors import NotAllowed
+from rag.types import Message, Reader
+from rag.web import chat_turn, faults
+from rag.web.chat_turn import Chat
+from rag.web.desk import Desk, ReviewRefused
+from rag.web.render_about import measured, read
+from rag.web.shelf import Shelf
+from tests.web.scripted import Candor
+
+NOBODY = Reader("nobody", roles=frozenset())
+READER = Reader("reader", roles=frozenset({"user"}))
+
+
+@pytest.fixture
+def candor(tmp_path: Path) -> Candor:
+    return Candor(tmp_path)
+
+
+def test_every_function_checks_the_role_itself(candor: Candor) -> None:
+    chat, shelf, desk = Chat(candor), Shelf(candor), Desk(candor)
+    refused = [
+        lambda: next(chat.ask("q", "c", NOBODY)),
+        lambda: chat.stop("c", NOBODY),
+        lambda: chat.earlier(NOBODY),
+        lambda: chat.reopen("c", NOBODY),
+        lambda: chat.welcome(NOBODY),
+        lambda: shelf.listing("", NOBODY),
+        lambda: next(shelf.upload([], READER)),
+        lambda: shelf.cancel(READER),
+        lambda: shelf.remove("x", READER),
+        lambda: shelf.remove_samples(READER),
+        lambda: desk.queue("open", READER),
+        lambda: desk.record("t", READER),
+        lambda: desk.judge("t", "right", "because", READER),
+    ]
+    for call in refused:
+        with pytest.raises(NotAllowed, match="this needs the role"):
+            call()
+
+
+def test_sentences_are_drawn_as_they_come(candor: Candor) -> None:
+    drawn = [(len(talk.turns[0].sentences), talk.running) for talk in Chat(candor).ask("How much leave?", "c")]
+    counts = [count for count, _ in drawn]
+    assert counts == sorted(counts)
+    assert {0, 1, 2, 3, 4, 5} <= set(counts)
+    assert drawn[0] == (0, True)
+    assert drawn[-1] == (5, False)
+
+
+def test_a_status_is_there_before_anything_is_searched(candor: Candor) -> None:
+    assert next(Chat(candor).ask("How much leave?", "c")).status == "Searching the documents…"
+    assert candor.assistant.asked == []
+
+
+def test_stopping_ends_the_answer_at_once_and_closes_it(candor: Candor) -> None:
+    candor.assistant.pace = 0.2
+    chat = Chat(candor)
+    for talk in chat.ask("How much leave?", "c"):
+        if talk.turns[0].sentences:
+            assert chat.stop("c").status in {"Stopping…", ""}
+    assert len(talk.turns[0].sentences) < 5
+    assert talk.turns[0].done is not None
+    assert talk.turns[0].done.outcome == "stopped"
+    assert candor.assistant.closed == 1
+
+
+def test_a_stop_does_not_wait_for_a_model_that_says_nothing(candor: Candor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chat_turn, "STOP_WITHIN", 0.3)
+    candor.assistant.pace = 5
+    chat, begun = Chat(candor), time.monotonic()
+    for _ in chat.ask("How much leave?", "c"):
+        chat.stop("c")
+    assert time.monotonic() - begun < 3
+
+
+def test_a_reader_who_goes_away_ends_the_answer(candor: Candor) -> None:
+    candor.assistant.pace = 0.05
+    answer = Chat(candor).ask("How much leave?", "c")
+    next(answer)
+    next(answer)
+    answer.close()  # type: ignore[attr-defined]
+    for _ in range(100):
+        if candor.assistant.closed:
+            break
+        time.sleep(0.02)
+    assert candor.assistant.closed == 1
+
+
+def test_what_an_unexpected_error_says_is_not_shown(candor: Candor, caplog: pytest.LogCaptureFixture) -> None:
+    *_, talk = Chat(candor).ask("break", "c")
+    assert talk.turns[0].problem == faults.SOMETHING_WRONG
+    assert "secret words" not in caplog.text
+    assert "an answer broke off: RuntimeError at scripted.py:" in caplog.text
+
+
+def test_a_second_question_waits_for_the_first_answer(candor: Candor) -> None:
+    chat = Chat(candor)
+    first = chat.ask("How much leave?", "c")
+    next(first)
+    assert [len(talk.turns) for talk in chat.ask("And then?", "c")] == [1]
+    list(first)
+    assert len(candor.assistant.asked) == 1
+
+
+def test_only_so_many_conversations_are_kept_for_drawing(candor: Candor) -> None:
+    chat = Chat(candor)
+    for number in range(chat_turn.OPEN_PAGES + 5):
+        chat.talk(str(number))
+    assert len(chat._talks) == chat_turn.OPEN_PAGES
+
+
+def test_an_earlier_conversation_is_opened_from_the_store(candor: Candor) -> None:
+    candor.memory.known["old"] = [Message("user", "How?"), Message("assistant", "So."), Message("user", "Why?")]
+    chat = Chat(candor)
+    assert chat.earlier() == [("old", "How?", "2 hours ago")]
+    assert [(turn.question, turn.remembered) for turn in chat.reopen("old").turns] == [
+        ("How?", "So."),
+        ("Why?", "No answer was shown."),
+    ]
+
+
+def test_sample_questions_go_with_the_samples(candor: Candor, tmp_path: Path) -> None:
+    questions = tmp_path / "questions.jsonl"
+    rows = [{"question": f"Question {n}?", "sample": n % 2 == 0} for n in range(20)]
+    questions.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    chat = Chat(candor, questions)
+    assert chat.welcome() == ([f"Question {n}?" for n in range(0, 12, 2)], 3)
+    Shelf(candor).remove_samples()
+    assert chat.welcome() == ([], 0)
+    candor.startup.ready = False
+    assert chat.welcome() == ([], None)
+
+
+def put(folder: Path, *names: str) -> list[str]:
+    """Files as Gradio hands them over: each in a folder of its own."""
+    paths = [folder / str(number) / name for number, name in enumerate(names)]
+    for path in paths:
+        path.parent.mkdir(parents=True)
+        path.write_text("# Bicycle leasing\n36 months.", encoding="utf-8")
+    return [str(path) for path in paths]
+
+
+def test_an_upload_reports_each_file_and_leaves_no_copy_behind(candor: Candor, tmp_path: Path) -> None:
+    files = put(tmp_path / "passing", "bikes.md", "old.broken")
+    *_, last = Shelf(candor).upload(files)
+    assert [(file.source, file.state) for file in last.files] == [
+        ("uploads/bikes.md", "added"),
+        ("old.broken", "failed"),
+    ]
+    assert not last.running
+    assert not any(Path(name).exists() for name in files)
+    listing = Shelf(candor).listing("bicycle")
+    assert [item.title for item in listing.documents] == ["Bicycle leasing"]
+    assert listing.offer_removal
+    assert [failed.source for failed in listing.failures] == ["old.broken"]
+
+
+def test_an_upload_can_be_cancelled(candor: Candor, tmp_path: Path) -> None:
+    candor.library.pace = 0.05
+    shelf = Shelf(candor)
+    states = []
+    for state in shelf.upload(put(tmp_path / "passing", *(f"{n}.md" for n in range(20)))):
+        states.append(state)
+        shelf.cancel()
+    assert states[-1].cancelled
+    assert len(states[-1].files) < 20
+
+
+def test_two_uploads_do_not_run_at_once(candor: Candor, tmp_path: Path) -> None:
+    shelf = Shelf(candor)
+    first = shelf.upload(put(tmp_path / "a", "a.md"))
+    next(first)
+    (second,) = shelf.upload(put(tmp_path / "b", "b.md"))
+    assert "another upload is running" in second.problem
+    list(first)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "reason", "told"),
+    [("", "because", "Choose a verdict"), ("maybe", "because", "Choose a verdict"), ("right", "  ", "Give a reason")],
+)
+def test_a_verdict_needs_one_of_three_words_and_a_reason(candor: Candor, verdict: str, reason: str, told: str) -> None:
+    with pytest.raises(ReviewRefused, match=told):
+        Desk(candor).judge("turn-0", verdict, reason)
+
+
+def test_after_a_verdict_comes_the_next_open_answer(candor: Candor) -> None:
+    desk = Desk(candor)
+    assert desk.judge("turn-0", "wrong", "It is in the passage.") == "turn-1"
+    assert [item.turn for item in desk.queue("judged")] == ["turn-0"]
+    assert desk.judge("turn-1", "right", "It is not.") == ""
+
+
+def test_a_record_that_does_not_exist_is_a_message(candor: Candor) -> None:
+    with pytest.raises(ReviewRefused, match="there is no turn <script>"):
+        Desk(candor).record("<script>")
+
+
+def test_figures_that_were_not_measured_are_not_made_up(tmp_path: Path) -> None:
+    assert "Not measured yet." in measured(read(tmp_path / "figures.json"))
+    row = {"guard": "grounding", "measure": "AUROC", "value": 0.86, "data": "set", "samples": 250, "date": "2026-11-23"}
+    (tmp_path / "figures.json").write_text(json.dumps({"rows": [row]}), encoding="utf-8")
+    assert "0.86" in measured(read(tmp_path / "figures.json"))
+    (tmp_path / "figures.json").write_text('{"rows": [{}]}', encoding="utf-8")
+    assert read(tmp_path / "figures.json") == []
+
+
+def test_a_stop_event_is_not_shared_between_conversations(candor: Candor) -> None:
+    candor.assistant.pace = 0.05
+    chat, ended = Chat(candor), {}
+
+    def run(name: str) -> None:
+        *_, talk = chat.ask("How much leave?", name)
+        ended[name] = len(talk.turns[0].sentences)
+
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("a", "b")]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.12)
+    chat.stop("a")
+    for thread in threads:
+        thread.join()
+    assert ended["b"] == 5
+    assert ended["a"] < 5

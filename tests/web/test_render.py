@@ -1,0 +1,163 @@
+"""Whatever stands in a document, a question, a title or the model's text, the page shows it as text."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag.types import Done, Mark, Sentence
+from rag.web import render, render_answer, render_chat, render_review, render_shelf
+from rag.web.render_answer import Turn
+from rag.web.shelf import Listing, Upload
+from tests.web.scripted import LEAVE, PAYLOADS, SHELF, Ingested, citation, hostile, leave_answer, record, replace
+
+OWN_TAGS = set(
+    ["article", "aside", "blockquote", "button", "circle", "code", "dd", "details", "div", "dl", "dt", "h1", "h2", "h3", "li", "mark", "nav", "ol", "p", "path", "progress", "q", "rect", "section", "span", "strong", "summary", "svg", "table", "tbody", "td", "th", "thead", "time", "tr", "ul", "a"]
+)
+
+
+class Seen(HTMLParser):
+    """What a browser would make of it: the elements, their attributes, the text."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"progress", "circle", "path", "rect", "br"}:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in {"progress", "circle", "path", "rect"}:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def inert(html: str) -> Seen:
+    seen = Seen(html)
+    assert seen.open == []
+    assert {tag for tag, _ in seen.tags} <= OWN_TAGS
+    for _, attributes in seen.tags:
+        assert not [name for name in attributes if name.startswith("on") or name in {"src", "srcdoc", "style"}]
+        assert str(attributes.get("href", "/")).startswith("/")
+    return seen
+
+
+def turn(items: list[object], question: str = "?") -> Turn:
+    made = Turn(question)
+    for item in items:
+        match item:
+            case Sentence():
+                made.sentences.append(item)
+            case Done():
+                made.done = item
+    return made
+
+
+@pytest.mark.parametrize("text", PAYLOADS)
+def test_a_payload_is_shown_as_text_wherever_it_comes_from(text: str) -> None:
+    shelved = replace(SHELF[0], source=text, title=text, superseded_by=text)
+    failed = Ingested(text, "failed", reason=text)
+    pages = [
+        render_answer.conversation([turn(hostile(), text), Turn(text, remembered=text), Turn(text, problem=text)]),
+        render_chat.welcome([text], 1),
+        render_chat.earlier([(text, text, "now")]),
+        render_chat.status(text),
+        render_shelf.table(Listing((shelved,), (failed,), 1)),
+        render_shelf.failures([failed]),
+        render_shelf.progress(Upload(1, 1, (failed,), problem=text)),
+        render_shelf.confirmation(text),
+        render_review.record(record(text, text, text)),
+        render.steps([(text, text, 1.0)], text),
+        render.notice(text),
+    ]
+    for page in pages:
+        seen = inert(page)
+        assert text.split(">")[0].strip("\"'")[:12] in page or render.safe(text)[:12] in page
+        assert seen.tags
+
+
+@given(st.text(), st.lists(st.tuples(st.integers(-3, 40), st.integers(-3, 40))))
+def test_highlighting_changes_no_character(text: str, spans: list[tuple[int, int]]) -> None:
+    shown = inert(f"<p>{render.highlighted(text, spans)}</p>").text
+    plain = "".join(character for character in text if render.safe(character))
+    assert shown.replace("\r", "") == plain.replace("\r", "")
+
+
+@given(st.text(max_size=40), st.lists(st.tuples(st.booleans(), st.integers(0, 45), st.integers(0, 45)), max_size=4))
+def test_any_marks_give_sound_html(text: str, marks: list[tuple[bool, int, int]]) -> None:
+    given_marks = tuple(Mark("redacted" if r else "flagged", a, b, "PERSON", "why") for r, a, b in marks)
+    inert(render_answer.conversation([Turn("?", [Sentence(text, (), given_marks)], done=Done("t", "answered"))]))
+
+
+def test_marks_cover_exactly_the_words_they_name() -> None:
+    sentence = Sentence("Paid after 18 months.", (), (Mark("flagged", 11, 13, "number", "Not in the passages."),))
+    html = render_answer.conversation([Turn("?", [sentence])])
+    assert '<span class="flagged">18</span>' in html
+    assert html.count("Not in the passages.") == 3  # on hover, to a screen reader, and in the note that opens
+
+
+def test_a_redacted_value_reads_as_words_with_its_reason() -> None:
+    html = render_answer.conversation([turn(leave_answer())])
+    assert "phone number hidden" in html
+    assert "PHONE_NUMBER" not in html
+    assert html.count("A private phone number from a document is not shown.") == 3
+
+
+def test_every_citation_opens_a_source_that_exists() -> None:
+    seen = inert(render_answer.conversation([turn(leave_answer()), turn(leave_answer())]))
+    targets = [a["popovertarget"] for tag, a in seen.tags if tag == "button" and "popovertarget" in a]
+    identifiers = [a["id"] for _, a in seen.tags if "id" in a]
+    assert set(targets) == set(identifiers)
+    assert len(identifiers) == len(set(identifiers))
+
+
+def test_a_source_shows_the_words_that_support_the_sentence_and_what_replaced_it() -> None:
+    cited = citation(1, "28 days", superseded_by="Annual leave 2026")
+    html = render_answer.conversation([Turn("?", [Sentence("28 days.", (cited,))], done=Done("t", "answered"))])
+    assert "<mark>28 days</mark>" in html
+    assert "Annual leave 2026" in html
+    assert "hr/annual-leave-2025.md, page 2" in html
+
+
+def test_sources_are_listed_once_with_all_their_supporting_words() -> None:
+    sentences = [Sentence("a", (citation(1, "28 days"),)), Sentence("b", (citation(1, "five days"),))]
+    (listed,) = render_answer.cited(sentences)
+    assert [LEAVE[a:b] for a, b in listed.spans] == ["28 days", "five days"]
+
+
+def test_a_copied_answer_names_its_sources_and_the_caution() -> None:
+    text = render_answer.plain(turn(leave_answer()))
+    assert "28 days of paid leave a year. [1]" in text
+    assert "[2] Annual leave 2023 (hr/annual-leave-2025.md, page 2)" in text
+    assert text.endswith("Written by an AI; check the sources.")
+
+
+def test_a_refusal_names_the_nearest_documents() -> None:
+    html = render_answer.conversation([Turn("?", done=Done("t", "refused", ("Annual leave 2025",)))])
+    assert "The documents do not answer this question." in html
+    assert "Annual leave 2025" in html
+
+
+def test_direction_marks_and_control_characters_do_not_reach_the_page() -> None:
+    assert render.safe("a\u202eb\u2066c\x00d\ud800e\nf") == "abcde\nf"
+
+
+def test_a_record_shows_what_was_written_and_what_was_shown() -> None:
+    text = inert(render_review.record(record("t", "How long?"))).text
+    for part in ("As written", "nothing", "left out", "score 0.18, threshold 0.42", "origin: document", "9f31c2d8a7b0"):
+        assert part in text
+    assert "<mark>28 days of paid leave</mark>" in render_review.record(record("t", "How long?"))
