@@ -99,7 +99,9 @@ class Gate:
         if any(finding.kind == "guard_failed" for finding in findings):
             failed = tuple(finding for finding in findings if finding.kind == "guard_failed")
             return Checked(Redacted(""), Redacted("", failed), action, tuple(runs))
-        shown = Redacted("") if action >= Action.DROP else _redacted(text, findings, filter(self.policy.hides, findings))
+        shown = (
+            Redacted("") if action >= Action.DROP else _redacted(text, findings, filter(self.policy.hides, findings))
+        )
         kept = _redacted(text, findings, filter(self._is_personal, findings))
         return Checked(shown, kept, action, tuple(runs))
 

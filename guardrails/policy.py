@@ -41,7 +41,9 @@ class PersonalData(Part):
 
 
 class Unsupported(Part):
-    drop_from: float = Field(ge=0, le=1)  # so sure that nothing supports the sentence: it is left out; below: shown, marked
+    drop_from: float = Field(
+        ge=0, le=1
+    )  # so sure that nothing supports the sentence: it is left out; below: shown, marked
 
 
 class Policy(Part):

@@ -13,13 +13,19 @@ LOOK_AHEAD = 12  # characters after a possible end that decide whether it is one
 LONGEST = 1200  # characters; a longer sentence is cut at its last white space before that, or there if it has none
 
 ABBREVIATIONS = frozenset(
-    "mr mrs ms dr prof st no nr vs etc eg ie approx incl tel fig sec art para jan feb mar apr jun jul aug sep sept oct nov dec "
-    "inc ltd co corp dept est ext max min e.g i.e a.m p.m u.s u.k z.b d.h bzw usw ca evtl ggf inkl zzgl str hr fr abs "
-    "sr sra srta dra ud uds pág núm p.ej av m mme mlle cf env".split()
+    re.findall(
+        r"\S+",
+        """
+        mr mrs ms dr prof st no nr vs etc eg ie approx incl tel fig sec art para dept est ext max min inc ltd co corp
+        jan feb mar apr jun jul aug sep sept oct nov dec e.g i.e a.m p.m u.s u.k
+        z.b d.h bzw usw ca evtl ggf inkl zzgl str hr fr abs
+        sr sra srta dra ud uds pág núm p.ej av m mme mlle cf env
+        """,
+    )
 )
 _END = re.compile(
-    r"(?P<stop>[.!?…]+[\"'”’»)\]*_]*)(?P<gap>\s+)"  # a full stop, closing marks, white space
-    r"|(?P<line>[ \t]*\n[ \t]*)(?=\n|[-*•+#|>]|\d{1,3}[.)]\s)"  # a line that a blank line, list item, heading or table follows
+    r"(?P<stop>[.!?…]+[\"'\u201d\u2019\u00bb)\]*_]*)(?P<gap>\s+)"  # a full stop, closing marks, white space
+    r"|(?P<line>[ \t]*\n[ \t]*)(?=\n|[-*•+#|>]|\d{1,3}[.)]\s)"  # before a blank line, list item, heading or table
     r"|(?P<blank>\n\s*\n\s*)"
 )
 _WORD_BEFORE = re.compile(r"([^\W\d_][\w.]*|\d+)$")
@@ -80,7 +86,12 @@ def _is_end(text: str, match: re.Match[str]) -> bool:
         return not following.islower()
     word = before[1].casefold()
     # "Dr. Weiss", "J. Smith", "3. Mai" and "e.g. a list" go on; "in 2024. The" ends.
-    return not (word in ABBREVIATIONS or _is_initial(word, before, text) or (word.isdigit() and len(word) < 3) or following.islower())
+    return not (
+        word in ABBREVIATIONS
+        or _is_initial(word, before, text)
+        or (word.isdigit() and len(word) < 3)
+        or following.islower()
+    )
 
 
 def _is_initial(word: str, before: re.Match[str], text: str) -> bool:

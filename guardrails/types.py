@@ -45,7 +45,7 @@ class Context:
     """What a guard may compare a text with."""
 
     question: str = ""
-    history: tuple[str, ...] = ()  # earlier messages of this conversation, of reader and assistant, oldest first
+    history: tuple[str, ...] = ()  # the reader's earlier messages in this conversation, oldest first
     evidence: tuple[Evidence, ...] = ()  # empty while a question is checked
 
 

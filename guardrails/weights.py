@@ -51,7 +51,9 @@ class Weights:
         except OSError as error:
             raise WeightsError(f"{self.name}: {path.name} cannot be read; run deploy/run again") from error
         if found != self.sha256:
-            raise WeightsError(f"{self.name}: {path.name} has SHA-256 {found[:12]}…, not {self.sha256[:12]}…; install it again")
+            raise WeightsError(
+                f"{self.name}: {path.name} has SHA-256 {found[:12]}…, not {self.sha256[:12]}…; install it again"
+            )
         return path
 
 

@@ -32,7 +32,10 @@ MOST_QUOTED = 3  # sentences
 MOST_NEAREST = 3  # titles offered when the documents do not answer
 
 EMPTY = "There is no question in this message. Type what you would like to know."
-TOO_LONG = f"This message is longer than {LONGEST_QUESTION:,} characters. Ask one question at a time, and put long texts in as documents."
+TOO_LONG = (
+    f"This message is longer than {LONGEST_QUESTION:,} characters. "
+    "Ask one question at a time, and put long texts in as documents."
+)
 NOT_FOUND = "The documents do not answer this question."
 QUOTED_DOWN = "The writing model is not available. These are the documents' own words."
 QUOTED_UNSUPPORTED = "What the model wrote did not stand up to the check. These are the documents' own words instead."
@@ -58,7 +61,13 @@ class Assistant:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self.gate = parts.gate
         self._pseudonyms: dict[str, Pseudonyms] = {}
+
+    @property
+    def parts(self) -> Parts:
+        """What it works with. Another assistant may be made of the same, with one of them replaced."""
+        return self._parts
 
     def ask(self, message: str, conversation: str, reader: Reader) -> Iterator[Shown]:
         """Answer a message, piece by piece. What is yielded was checked and is on disk: it may be shown as it is.
@@ -88,7 +97,7 @@ class Assistant:
     ) -> Iterator[Shown]:
         history = self._parts.memory.messages(conversation, reader)
         said = tuple(earlier.content for earlier in history if earlier.role == "user")
-        question = self._parts.gate.question(message[:LONGEST_QUESTION], said)
+        question = self.gate.question(message[:LONGEST_QUESTION], said)
         turn.asked(question)
         if problem := _problem(message, question.action):
             turn.noticed(problem)
@@ -159,7 +168,7 @@ class Assistant:
         """Sentences as the model writes them, before any guard has seen them."""
         chosen = within(found, self._parts.settings.generation.evidence_characters)
         names = self._pseudonyms.setdefault(conversation, Pseudonyms())
-        hides = not (model.inside or self._parts.gate.policy.personal_data.models_outside_see_it)
+        hides = not (model.inside or self.gate.policy.personal_data.models_outside_see_it)
 
         def told(text: str, public: bool = False) -> str:
             return self._disguised(text, names, public) if hides else text
@@ -171,15 +180,19 @@ class Assistant:
         ]
         earlier: list[Said] = [("human" if m.role == "user" else "ai", told(m.content)) for m in history]
         pieces = model.stream(prompt(told(search.question), texts, earlier))
+        seen: set[str] = set()
         try:
             for sentence in sentences(without_markers(pieces)):
+                if (bare := " ".join(sentence.split()).casefold()) in seen:
+                    return  # a model that repeats itself has nothing more to say
+                seen.add(bare)
                 yield names.restore(sentence) if hides else sentence
         finally:
             _close(pieces)
 
     def _disguised(self, text: str, names: Pseudonyms, public: bool) -> str:
         evidence = Evidence("", text, public_contacts=public)
-        checked = self._parts.gate.passage(evidence, Context())
+        checked = self.gate.passage(evidence, Context())
         if checked is None:
             raise ModelError("the prompt could not be checked for personal data")
         return names.hide(text, checked.personal)
@@ -188,7 +201,7 @@ class Assistant:
         self, turn: Turn, text: str, context: Context, sources: Sequence[Source], *, quoted: bool
     ) -> Sentence | Done | None:
         """A sentence that may be shown; None when it was dropped; Done when nothing more may be shown."""
-        checked = self._parts.gate.sentence(text, context)
+        checked = self.gate.sentence(text, context)
         sentence = turn.wrote(checked, {source.evidence.id: source for source in sources}, quoted=quoted)
         return Done(turn.id, "withheld") if checked.action is Action.WITHHOLD else sentence
 
@@ -239,14 +252,14 @@ class Assistant:
             chunk = passage.chunk
             evidence = Evidence(chunk.id, chunk.text, chunk.title, chunk.public_contacts)
             title = Evidence(chunk.id, chunk.title, public_contacts=chunk.public_contacts)
-            checked, named = self._parts.gate.passage(evidence, context), self._parts.gate.passage(title, context)
+            checked, named = self.gate.passage(evidence, context), self.gate.passage(title, context)
             if checked and named:
                 sources.append(Source(passage, evidence, checked, named.shown.text))
         return sources
 
     def _turn(self, conversation: str, reader: Reader, model: ChatModel | None) -> Turn:
         name = model.name if model else "none"
-        return Turn(self._parts.log, conversation, reader, model=name, policy=self._parts.gate.policy.hash)
+        return Turn(self._parts.log, conversation, reader, model=name, policy=self.gate.policy.hash)
 
     def _remember(self, turn: Turn, message: str, conversation: str, reader: Reader) -> None:
         said = [Message("user", message[:LONGEST_QUESTION])]

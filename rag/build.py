@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from guardrails.grounding.guard import GroundingGuard
+
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk
 from guardrails.encoder import Encoder
 from guardrails.gate import Gate
-from guardrails.grounding.guard import GroundingGuard
 from guardrails.pii.guard import PiiGuard
 from guardrails.policy import PolicyError
 from guardrails.policy import load as load_policy
 from guardrails.weights import WeightsError
+from rag.access import LOCAL_READER
 from rag.assistant import Assistant, Parts
 from rag.dialogue.memory import Memory
 from rag.errors import CandorError, InstallationError, ModelError, SettingsError, StillLoading
@@ -33,6 +35,7 @@ from rag.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+FIRST_DOCUMENTS = "Sample documents"  # shown only while there are none
 STEPS = ("Language model", "Search index", "Guards", "Writing model")
 # What the libraries would otherwise fetch or send. Set before any of them is imported.
 QUIET = {
@@ -143,14 +146,19 @@ class Candor:
             close()
         self._closers.clear()
 
-    def load(self) -> None:
+    def load(self, first_documents: Path | None = None) -> None:
         """Load every part, in the order in which an answer needs them.
+
+        Args:
+            first_documents: a folder that is ingested when the index is empty.
 
         Raises:
             CandorError: a part cannot be had; ``startup.failed`` says the same.
         """
         try:
             self._load()
+            if first_documents is not None and self.library.is_empty():
+                self._ingest_first(first_documents)
         except (CandorError, WeightsError, PolicyError) as error:
             self.startup.end(str(error))
             raise error if isinstance(error, CandorError) else _translated(error) from error
@@ -178,6 +186,13 @@ class Candor:
         self._memory = memory
         self._review = ReviewDesk(log)
 
+    def _ingest_first(self, folder: Path) -> None:
+        def ingest() -> None:
+            for _ in self.library.ingest([folder], LOCAL_READER, sample=True):
+                pass
+
+        self.startup.run(FIRST_DOCUMENTS, ingest)
+
     def _close_model(self) -> None:
         if self._model is not None:
             self._model.close()
@@ -188,13 +203,13 @@ class Candor:
         return part
 
 
-def start(settings: Settings) -> Candor:
-    """Begin to load in the background; returns at once. ``startup`` tells how far it is."""
+def start(settings: Settings, first_documents: Path | None = None) -> Candor:
+    """Begin to load in the background, see ``Candor.load``; returns at once. ``startup`` tells how far it is."""
     candor = Candor(settings)
 
     def load() -> None:
         try:
-            candor.load()
+            candor.load(first_documents)
         except CandorError as error:
             logger.error("%s", error)
 
@@ -215,7 +230,7 @@ def _index(settings: Settings, encoder: Encoder) -> tuple[Catalogue, VectorStore
 
 def _guards(encoder: Encoder) -> tuple[PiiGuard, GroundingGuard]:
     guards = PiiGuard(), GroundingGuard(encoder)
-    guards[0].detect("Warm up: +44 20 7946 0000.")  # its recognizers are built at first use
+    guards[0].load()
     return guards
 
 

@@ -56,8 +56,10 @@ class Library:
         finally:
             self._log.append("ingested", actor=actor(reader), facts={"files": states})
 
-    def upload(self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None) -> Iterator[Progress]:
-        """Keep copies of files that were handed in, and ingest those. A file of the same name replaces the older one."""
+    def upload(
+        self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None
+    ) -> Iterator[Progress]:
+        """Keep copies of files that were handed in, and ingest those. The same name replaces the older file."""
         require(reader, "editor")
         self._uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = []
@@ -81,6 +83,12 @@ class Library:
         if Path(path).is_relative_to(self._uploads):
             Path(path).unlink(missing_ok=True)
         self._log.append("removed", actor=actor(reader), facts={"documents": 1})
+
+    def rebuild(self, reader: Reader) -> None:
+        """Forget every document and how they were cut and embedded; the files are untouched."""
+        require(reader, "editor")
+        self._ingestion.forget_everything()
+        self._log.append("removed", actor=actor(reader), facts={"everything": True})
 
     def remove_samples(self, reader: Reader) -> int:
         """Remove the documents that came with the product; how many there were."""

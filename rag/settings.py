@@ -43,14 +43,19 @@ class Retrieval(Part):
 
 
 class Generation(Part):
-    model: str = Field("embedded", description='"embedded", or "provider:name", e.g. "ollama:llama3.1", "openai:gpt-4o"')
+    model: str = Field(
+        "embedded", description='"embedded", or "provider:name", e.g. "ollama:llama3.1", "openai:gpt-4o"'
+    )
     base_url: str = Field("", description="address of an OpenAI-compatible endpoint; empty: the provider's own")
     api_key: SecretStr = Field(SecretStr(""), description="prefer the variable CANDOR_GENERATION__API_KEY")
     temperature: float = Field(0.0, ge=0, le=2)
     max_tokens: int = Field(220, ge=16, le=4096)
     first_token_seconds: float = Field(30, gt=0, description="a model that says nothing for so long counts as down")
     evidence_characters: int = Field(
-        1800, ge=300, le=100_000, description="how much of the passages the model is given; the embedded one reads 1 000 in 1 s"
+        1800,
+        ge=300,
+        le=100_000,
+        description="how much of the passages the model is given; the embedded one reads 1 000 in 1 s",
     )
 
 
@@ -61,7 +66,9 @@ class Guards(Part):
 class Web(Part):
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=1, le=65535)
-    contact: str = Field("the person who runs this installation", description="whom a reader may write to with an objection")
+    contact: str = Field(
+        "the person who runs this installation", description="whom a reader may write to with an objection"
+    )
 
 
 class Settings(Part):

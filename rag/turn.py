@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from guardrails.audit.log import AuditLog
 from guardrails import gate
+from guardrails.audit.log import AuditLog
 from guardrails.types import Action, Checked, Evidence, Finding, Origin
 from rag.access import actor
 from rag.errors import NotRecorded
@@ -49,14 +49,18 @@ class Turn:
 
     def asked(self, checked: Checked) -> None:
         self._flag(checked)
-        self._append("asked", _facts(checked), {"question": checked.kept.text, "findings": _rows(checked.kept.findings, {})})
+        self._append(
+            "asked", _facts(checked), {"question": checked.kept.text, "findings": _rows(checked.kept.findings, {})}
+        )
 
     def searched(self, sources: Sequence[Source], relevance: float) -> None:
         hits = [
-            {"id": s.evidence.id, "score": round(s.passage.score, 6), "similarity": round(s.passage.similarity, 6)} for s in sources
+            {"id": s.evidence.id, "score": round(s.passage.score, 6), "similarity": round(s.passage.similarity, 6)}
+            for s in sources
         ]
         evidence = [
-            {"id": s.evidence.id, "source": s.passage.chunk.source, "title": s.title, "text": s.checked.kept.text} for s in sources
+            {"id": s.evidence.id, "source": s.passage.chunk.source, "title": s.title, "text": s.checked.kept.text}
+            for s in sources
         ]
         self._append("searched", {"hits": hits, "relevance": round(relevance, 6)}, {"evidence": evidence})
 
@@ -67,10 +71,15 @@ class Turn:
         if checked.action < Action.DROP:
             citations = self._citations(checked.shown.findings, sources)
             sentence = Sentence(checked.shown.text, citations, tuple(_marks(checked)), quoted)
-        facts = _facts(checked) | {"quoted": quoted, "cited": [c.number for c in sentence.citations] if sentence else []}
+        facts = _facts(checked) | {
+            "quoted": quoted,
+            "cited": [c.number for c in sentence.citations] if sentence else [],
+        }
         payload = {
             "written": checked.kept.text,
-            "shown": checked.kept.text if sentence else "",  # the reader's own values, which they saw, are left out here
+            "shown": checked.kept.text
+            if sentence
+            else "",  # the reader's own values, which they saw, are left out here
             "findings": _rows(checked.kept.findings, sources),
         }
         self._append("sentence", facts, payload)
@@ -90,7 +99,12 @@ class Turn:
     def close(self, outcome: Outcome) -> None:
         self.closed = True
         seconds = round(time.perf_counter() - self._begun, 3)
-        facts = self._origin | {"outcome": outcome, "seconds": seconds, "reasons": sorted(self._reasons), "ai_notice": True}
+        facts = self._origin | {
+            "outcome": outcome,
+            "seconds": seconds,
+            "reasons": sorted(self._reasons),
+            "ai_notice": True,
+        }
         self._append("closed", facts, {})
 
     def _flag(self, checked: Checked) -> None:
@@ -114,7 +128,9 @@ class Turn:
         chunk = source.passage.chunk
         number = self._numbers.setdefault(source.evidence.id, len(self._numbers) + 1)
         moved = tuple(source.checked.shown.move(start, end) for start, end in sorted(spans))
-        return Citation(number, chunk.source, source.title, chunk.page, source.checked.shown.text, moved, chunk.superseded_by)
+        return Citation(
+            number, chunk.source, source.title, chunk.page, source.checked.shown.text, moved, chunk.superseded_by
+        )
 
     def _append(self, kind: str, facts: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         try:

@@ -21,7 +21,7 @@ from typing import Any
 import rfc8785
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table, select
+from sqlalchemy import Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table, func, select
 
 from guardrails.database import open_sqlite, writing
 
@@ -113,11 +113,15 @@ class AuditLog:
                     "commitment": hashlib.sha256(salt + ciphertext).hexdigest(),
                 }
             )
-            connection.execute(events.insert().values(seq=seq, kind=kind, turn=turn, header=header, hash=link(previous, header)))
+            connection.execute(
+                events.insert().values(seq=seq, kind=kind, turn=turn, header=header, hash=link(previous, header))
+            )
             connection.execute(payloads.insert().values(seq=seq, key=key, salt=salt, ciphertext=ciphertext))
         return seq
 
-    def read(self, *, turn: str | None = None, kind: str | Sequence[str] | None = None, newest: int | None = None) -> list[Event]:
+    def read(
+        self, *, turn: str | None = None, kind: str | Sequence[str] | None = None, newest: int | None = None
+    ) -> list[Event]:
         """Events in order of sequence: of one turn, of one kind or some, the ``newest`` so many of them."""
         query = select(events.c.header, payloads).outerjoin(payloads, payloads.c.seq == events.c.seq)
         if turn is not None:
@@ -150,10 +154,15 @@ class AuditLog:
             for row in connection.execute(joined):
                 expected += 1
                 wrong += _faults(row, expected, previous)
-                previous, expected = row.hash, row.seq
+                previous, expected = _bytes(row.hash), row.seq
             strays = connection.scalars(select(payloads.c.seq).where(payloads.c.seq.not_in(select(events.c.seq))))
             wrong += [f"payload {seq} belongs to no event" for seq in strays]
         return wrong
+
+    def count(self) -> int:
+        """How many events there are."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(events)) or 0
 
     def close(self) -> None:
         self._engine.dispose()
@@ -162,6 +171,10 @@ class AuditLog:
 def link(previous: bytes, header: bytes) -> bytes:
     """The hash that chains a header to the one before it: SHA-256 over both."""
     return hashlib.sha256(b"candor event\0" + previous + header).digest()
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _last(connection: Connection) -> tuple[int, bytes]:
@@ -184,8 +197,9 @@ def _faults(row: Any, expected: int, previous: bytes) -> list[str]:
         elif _decrypted(row.key, row.salt, row.ciphertext) is None:
             wrong.append(f"the key of event {row.seq} was changed")
     except (ValueError, KeyError, TypeError):
-        wrong.append(f"the header of event {row.seq} cannot be read")
-    if link(previous, row.header) != row.hash:
+        wrong.append(f"the header or payload of event {row.seq} cannot be read")
+    # A cell may have become text where bytes were written: SQLite lets it.
+    if link(previous, _bytes(row.header)) != row.hash:
         wrong.append(f"event {row.seq} was changed, or an event before it was changed, moved or removed")
     return wrong
 
@@ -219,7 +233,7 @@ def _event(header: bytes, key: bytes | None, salt: bytes, ciphertext: bytes) -> 
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON types: mappings, lists, text, numbers. Lone surrogates, which JSON cannot hold, are replaced."""
+    """The value as JSON types. Lone surrogates, which JSON cannot hold, are replaced."""
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):

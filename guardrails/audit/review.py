@@ -202,7 +202,12 @@ def _sentence(event: Event) -> SeenSentence:
     findings = tuple(_finding(row) for row in payload.get("findings", ()))
     facts = event.facts
     return SeenSentence(
-        payload.get("written", ""), payload.get("shown", ""), facts["action"], findings, tuple(facts["cited"]), facts["quoted"]
+        payload.get("written", ""),
+        payload.get("shown", ""),
+        facts["action"],
+        findings,
+        tuple(facts["cited"]),
+        facts["quoted"],
     )
 
 

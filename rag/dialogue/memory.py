@@ -46,7 +46,8 @@ class Memory:
     def add(self, conversation: str, reader: Reader, *said: Message) -> None:
         now = datetime.now(UTC)
         rows = [
-            {"reader": reader.id, "conversation": conversation, "role": m.role, "content": m.content, "at": now} for m in said
+            {"reader": reader.id, "conversation": conversation, "role": m.role, "content": m.content, "at": now}
+            for m in said
         ]
         with writing(self._engine) as connection:
             connection.execute(insert(messages), rows)
@@ -69,9 +70,13 @@ class Memory:
             .group_by(messages.c.conversation)
             .subquery()
         )
-        query = select(mine, messages.c.content).join(messages, messages.c.id == mine.c.first).order_by(mine.c.at.desc())
+        query = (
+            select(mine, messages.c.content).join(messages, messages.c.id == mine.c.first).order_by(mine.c.at.desc())
+        )
         with self._engine.connect() as connection:
-            return [Conversation(row.conversation, row.content[:TITLE_LENGTH], row.at) for row in connection.execute(query)]
+            return [
+                Conversation(row.conversation, row.content[:TITLE_LENGTH], row.at) for row in connection.execute(query)
+            ]
 
     def close(self) -> None:
         self._engine.dispose()

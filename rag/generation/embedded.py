@@ -94,17 +94,21 @@ class EmbeddedServer:
 
     def _first_line(self, child: subprocess.Popen[str], wanted: dict[str, object]) -> str:
         """Hand over the wishes, and wait for the address."""
-        assert child.stdin and child.stdout  # noqa: S101 - both were asked for above
+        wishes, said = child.stdin, child.stdout
+        if wishes is None or said is None:  # both were asked for; the type does not know
+            raise ModelError(f"the server of {self.name} has no pipes")
         answer: Queue[str] = Queue()
-        threading.Thread(target=lambda: answer.put(child.stdout.readline()), daemon=True).start()  # type: ignore[union-attr]
+        threading.Thread(target=lambda: answer.put(said.readline()), daemon=True).start()
         try:
-            child.stdin.write(json.dumps(wanted) + "\n")
-            child.stdin.flush()
+            wishes.write(json.dumps(wanted) + "\n")
+            wishes.flush()
             return str(json.loads(answer.get(timeout=START_SECONDS))["url"])
         except (OSError, Empty, ValueError) as error:
             child.kill()
             child.wait()
-            raise ModelError(f"the server of {self.name} did not start ({type(error).__name__}); see candor doctor") from error
+            raise ModelError(
+                f"the server of {self.name} did not start ({type(error).__name__}); see candor doctor"
+            ) from error
 
 
 def _threads() -> int:

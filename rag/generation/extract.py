@@ -34,7 +34,13 @@ def extracts(question: str, passages: Sequence[Passage], encoder: Encoder) -> li
     closeness = vectors[1:] @ vectors[0]
     wanted = _words(question)
     return [
-        Extract(number, start, start + len(text), text, float(near) + OVERLAP_WEIGHT * _share(wanted, text) - RANK_WEIGHT * number)
+        Extract(
+            number,
+            start,
+            start + len(text),
+            text,
+            float(near) + OVERLAP_WEIGHT * _share(wanted, text) - RANK_WEIGHT * number,
+        )
         for (number, start, text), near in zip(cut, closeness, strict=True)
     ]
 
@@ -55,7 +61,11 @@ def within(found: Sequence[Extract], characters: int) -> list[Extract]:
 
 def quotable(found: Sequence[Extract], most: int, margin: float = 0.15) -> list[Extract]:
     """The sentences worth quoting: the best, and others of its passage nearly as good, in order of place."""
-    proper = [extract for extract in found if len(TERM.findall(extract.text)) > 3 and not extract.text.lstrip().startswith("#")]
+    proper = [
+        extract
+        for extract in found
+        if len(TERM.findall(extract.text)) > 3 and not extract.text.lstrip().startswith("#")
+    ]
     if not proper:
         return []
     best = max(proper, key=lambda extract: extract.score)

@@ -84,7 +84,9 @@ def chat_model(settings: Generation) -> ChatModel:
     if not (provider and colon and name):
         raise SettingsError(f'settings: generation.model "{settings.model}" is neither "embedded" nor "provider:name"')
     if provider == "openai":
-        return LangChainModel(settings.model, _openai(name, settings.base_url, settings.api_key.get_secret_value(), settings))
+        return LangChainModel(
+            settings.model, _openai(name, settings.base_url, settings.api_key.get_secret_value(), settings)
+        )
     return LangChainModel(settings.model, _by_provider(provider, name, settings))
 
 
@@ -116,9 +118,13 @@ def _by_provider(provider: str, name: str, settings: Generation) -> Any:
     try:
         return init_chat_model(name, model_provider=provider, **options)
     except ImportError as error:
-        raise SettingsError(f'settings: generation.model: install the package langchain-{provider} to use "{provider}"') from error
+        raise SettingsError(
+            f'settings: generation.model: install the package langchain-{provider} to use "{provider}"'
+        ) from error
     except Exception as error:
-        raise SettingsError(f"settings: generation: {provider} refused these settings ({type(error).__name__})") from error
+        raise SettingsError(
+            f"settings: generation: {provider} refused these settings ({type(error).__name__})"
+        ) from error
 
 
 def _streamed(chat: Any, turns: Sequence[Turn], name: str) -> Iterator[str]:
@@ -128,9 +134,7 @@ def _streamed(chat: Any, turns: Sequence[Turn], name: str) -> Iterator[str]:
         for piece in pieces:
             if text := piece.text:
                 yield str(text)
-    except GeneratorExit:
-        raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - providers raise what they like
         logger.warning("%s broke off with %s", name, type(error).__name__)
         raise ModelError(f"the model {name} gave no usable reply ({type(error).__name__})") from None
     finally:

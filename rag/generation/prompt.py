@@ -26,7 +26,9 @@ def prompt(question: str, sources: Sequence[tuple[str, str]], history: Sequence[
         sources: (title, text) of each, best first.
         history: the turns before, oldest first; only the last exchange is repeated, for the sake of a small model.
     """
-    numbered = "\n\n".join(f"[{number}] {title}\n{text.strip()}" for number, (title, text) in enumerate(sources, start=1))
+    numbered = "\n\n".join(
+        f"[{number}] {title}\n{text.strip()}" for number, (title, text) in enumerate(sources, start=1)
+    )
     return [("system", RULES), *history[-2:], ("human", f"Sources:\n{numbered}\n\nQuestion: {question}")]
 
 

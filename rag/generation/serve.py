@@ -1,7 +1,7 @@
 """The child process that runs the embedded model: a llama.cpp server on loopback, and nothing else.
 
-Started as ``python -m rag.generation.serve`` by ``rag.generation.embedded``. The model, its limits and the key arrive as
-one line of JSON on standard input; the address goes out as one line on standard output. It ends when standard
+Started as ``python -m rag.generation.serve`` by ``rag.generation.embedded``. The model, its limits and the key arrive
+as one line of JSON on standard input; the address goes out as one line on standard output. It ends when standard
 input ends, which the operating system sees to when the parent dies, however it dies.
 """
 

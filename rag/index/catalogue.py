@@ -87,9 +87,13 @@ TERM = re.compile(r"\w+")
 TITLE_WEIGHT = 2.0  # of a title's words over a text's, in BM25
 # Too common to tell passages apart; they would only make the search slower.
 STOP_WORDS = frozenset(
-    "a an and are as at be been but by can could did do does for from had has have how i if in is it its me my of on or our "
-    "shall should so that the their them there these they this those to us was we were what when where which who whom whose "
-    "why will with would you your".split()
+    TERM.findall(
+        """
+        a an and are as at be been but by can could did do does for from had has have how i if in is it its me my of on
+        or our shall should so that the their them there these they this those to us was we were what when where which
+        who whom whose why will with would you your
+        """
+    )
 )
 
 
@@ -122,7 +126,9 @@ class Catalogue:
         with writing(self._engine) as connection:
             connection.execute(insert(leftovers).prefix_with("OR IGNORE"), rows)
 
-    def put(self, document: Document, parts: Sequence[Chunk], *, path: Path, root: Path, file_hash: str, sample: bool) -> str | None:
+    def put(
+        self, document: Document, parts: Sequence[Chunk], *, path: Path, root: Path, file_hash: str, sample: bool
+    ) -> str | None:
         """Make a document visible, in place of the one read from the same file before.
 
         Returns:
@@ -133,8 +139,12 @@ class Catalogue:
             if old is not None:
                 _forget(connection, old)
             row = _document_row(document) | {
-                "path": str(path), "root": str(root), "file_hash": file_hash, "sample": sample, "ingested_at": datetime.now(UTC)
-            }  # fmt: skip
+                "path": str(path),
+                "root": str(root),
+                "file_hash": file_hash,
+                "sample": sample,
+                "ingested_at": datetime.now(UTC),
+            }
             connection.execute(insert(documents), row)
             connection.execute(insert(chunks), [_chunk_row(chunk) for chunk in parts])
             connection.execute(delete(leftovers).where(leftovers.c.document_id == document.id))
@@ -185,7 +195,9 @@ class Catalogue:
         )
         with self._engine.connect() as connection:
             return [
-                Shelved(row.source, row.title, row.pages, row.chunks, row.ingested_at, row.sample, row.newer_title or "")
+                Shelved(
+                    row.source, row.title, row.pages, row.chunks, row.ingested_at, row.sample, row.newer_title or ""
+                )
                 for row in connection.execute(query)
             ]
 
@@ -218,9 +230,14 @@ class Catalogue:
             "SELECT chunks.id FROM words JOIN chunks ON chunks.rowid = words.rowid "
             "JOIN documents ON documents.id = chunks.document_id "
             "WHERE words MATCH :terms AND documents.audience IN (SELECT value FROM json_each(:audiences)) "
-            f"ORDER BY bm25(words, {TITLE_WEIGHT}, 1.0), chunks.id LIMIT :limit"
+            "ORDER BY bm25(words, :title_weight, 1.0), chunks.id LIMIT :limit"
         )
-        values = {"terms": " OR ".join(f'"{term}"' for term in wanted[:64]), "audiences": json.dumps(list(audiences)), "limit": limit}
+        values = {
+            "terms": " OR ".join(f'"{term}"' for term in wanted[:64]),
+            "audiences": json.dumps(list(audiences)),
+            "title_weight": TITLE_WEIGHT,
+            "limit": limit,
+        }
         with self._engine.connect() as connection:
             return list(connection.scalars(query, values))
 
@@ -284,5 +301,13 @@ def _chunk_row(chunk: Chunk) -> dict[str, Any]:
 
 def _chunk(row: Any) -> Chunk:
     return Chunk(
-        row.document_id, row.source, row.title, row.text, row.start, row.end, row.page, row.public_contacts, row.newer_title or ""
+        row.document_id,
+        row.source,
+        row.title,
+        row.text,
+        row.start,
+        row.end,
+        row.page,
+        row.public_contacts,
+        row.newer_title or "",
     )

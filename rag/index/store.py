@@ -1,4 +1,4 @@
-"""The one door to Chroma: vectors by chunk id. It holds no text, so that removing a document leaves none behind in it."""
+"""The one door to Chroma: vectors by chunk id. It holds no text, so that none is left when a document is removed."""
 
 from __future__ import annotations
 
@@ -52,9 +52,13 @@ class VectorStore:
         self._batch = int(self._client.get_max_batch_size())
 
     def _open(self) -> Any:
-        return self._client.get_or_create_collection(COLLECTION, metadata={"hnsw:space": "cosine"}, embedding_function=None)
+        return self._client.get_or_create_collection(
+            COLLECTION, metadata={"hnsw:space": "cosine"}, embedding_function=None
+        )
 
-    def add(self, chunk_ids: Sequence[str], vectors: np.ndarray, document_ids: Sequence[str], audiences: Sequence[str]) -> None:
+    def add(
+        self, chunk_ids: Sequence[str], vectors: np.ndarray, document_ids: Sequence[str], audiences: Sequence[str]
+    ) -> None:
         """Store vectors ((n, d) float32, each of length 1). Writing an id again replaces it."""
         metadatas = [{"document": d, "audience": a} for d, a in zip(document_ids, audiences, strict=True)]
         for first in range(0, len(chunk_ids), self._batch):
@@ -72,7 +76,9 @@ class VectorStore:
             return []
         where = None if audiences is None else {"audience": {"$in": list(audiences)}}
         found = self._collection.query(query_embeddings=[vector], n_results=limit, where=where, include=["distances"])
-        return [(id, 1.0 - float(distance)) for id, distance in zip(found["ids"][0], found["distances"][0], strict=True)]
+        return [
+            (id, 1.0 - float(distance)) for id, distance in zip(found["ids"][0], found["distances"][0], strict=True)
+        ]
 
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, np.ndarray]:
         """Id to vector of the chunks that are there."""

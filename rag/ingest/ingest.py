@@ -186,7 +186,7 @@ class Ingestion:
 
 
 def embedded_text(chunk: Chunk) -> str:
-    """What stands for a chunk in the vector index: its title tells what a passage is about when it does not say so itself."""
+    """What stands for a chunk in the vector index: the title tells what it is about when it does not say so itself."""
     return f"{chunk.title}\n{chunk.text}"
 
 

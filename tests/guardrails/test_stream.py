@@ -8,9 +8,35 @@ from hypothesis import strategies as st
 from guardrails.stream import LONGEST, sentences
 
 PARTS = st.sampled_from(
-    ["Dr. Weiss", "e.g. a list", "3.5 days", "A.", "b", "Is it? ", "Yes! ", "\n", "\n\n", "- item", "1. one\n", "J. Smith", "…", " ", "  ",
-     "https://a.example/x?y=1.2 ", "anna@mail.example.org. ", "word ", "42. ", "end. ", "(end.) ", '"end." ', "| a | b |\n", "x" * 300, "No.", "am 3. Mai "]
-)  # fmt: skip
+    [
+        "Dr. Weiss",
+        "e.g. a list",
+        "3.5 days",
+        "A.",
+        "b",
+        "Is it? ",
+        "Yes! ",
+        "\n",
+        "\n\n",
+        "- item",
+        "1. one\n",
+        "J. Smith",
+        "…",
+        " ",
+        "  ",
+        "https://a.example/x?y=1.2 ",
+        "anna@mail.example.org. ",
+        "word ",
+        "42. ",
+        "end. ",
+        "(end.) ",
+        '"end." ',
+        "| a | b |\n",
+        "x" * 300,
+        "No.",
+        "am 3. Mai ",
+    ]
+)
 TEXTS = st.lists(PARTS, max_size=14).map("".join) | st.text(max_size=200)
 
 
@@ -35,7 +61,11 @@ def test_sentences_join_to_the_text(text: str) -> None:
 
 def test_abbreviations_initials_and_decimals_do_not_end_a_sentence() -> None:
     text = "Dr. J. Smith earns 3.5 days, e.g. in May. Is that all? Yes, i.e. no more."
-    assert [s.strip() for s in sentences([text])] == ["Dr. J. Smith earns 3.5 days, e.g. in May.", "Is that all?", "Yes, i.e. no more."]
+    assert [s.strip() for s in sentences([text])] == [
+        "Dr. J. Smith earns 3.5 days, e.g. in May.",
+        "Is that all?",
+        "Yes, i.e. no more.",
+    ]
 
 
 def test_list_items_and_paragraphs_are_sentences() -> None:

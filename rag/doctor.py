@@ -1,0 +1,106 @@
+"""Tries every part with an example, without touching the user's own index or log."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from guardrails.audit.log import AuditLog
+from rag.access import LOCAL_READER
+from rag.build import Candor
+from rag.errors import CandorError
+from rag.installed import model_files
+from rag.settings import Settings
+from rag.types import Done, Sentence
+
+EXAMPLE = "# Kitchen rules\n\nThe dishwasher on the third floor starts at 17:30. Its programme takes two hours.\n"
+QUESTION = "When does the dishwasher on the third floor start?"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """How one part fared."""
+
+    part: str
+    fine: bool
+    detail: str  # what was seen, or what to mend
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Try the parts in the order in which an answer needs them, as these settings name them."""
+    yield from _try("settings", lambda: f"state folder {settings.state}")
+    for file in model_files():
+        yield Finding(f"model {file.name}", file.sound, file.problem or "SHA-256 as it should be")
+    yield from _try("audit log", lambda: _log(settings.state))
+    with tempfile.TemporaryDirectory(prefix="candor-doctor-") as folder:
+        candor = Candor(settings.model_copy(update={"state": Path(folder) / "state"}))
+        yield from _try("parts", lambda: _load(candor))
+        if candor.startup.ready:
+            yield from _try("ingestion", lambda: _ingest(candor, Path(folder)))
+            yield from _try("personal data guard", lambda: _personal_data(candor))
+            yield from _try("answer", lambda: _answer(candor))
+            yield _writing_model(candor)
+            yield from _try("record of that answer", lambda: _log(Path(folder) / "state"))
+        candor.close()
+
+
+def _try(part: str, attempt: Callable[[], str]) -> Iterator[Finding]:
+    try:
+        yield Finding(part, True, attempt())
+    except CandorError as error:
+        yield Finding(part, False, str(error))
+    except Exception as error:  # noqa: BLE001 - a broken part is a finding, whatever it raises
+        yield Finding(
+            part, False, f"it failed with {type(error).__name__}; run deploy/run again to repair the installation"
+        )
+
+
+def _load(candor: Candor) -> str:
+    candor.load()
+    return ", ".join(f"{step.name.lower()} {step.seconds:.1f} s" for step in candor.startup.steps())
+
+
+def _log(state: Path) -> str:
+    if not (state / "audit.sqlite").exists():
+        return "none yet"
+    log = AuditLog(state / "audit.sqlite")
+    try:
+        wrong = log.verify()
+    finally:
+        log.close()
+    if wrong:
+        raise CandorError(f"{len(wrong)} faults; the first: {wrong[0]}; see candor audit verify")
+    return "the chain of events holds"
+
+
+def _ingest(candor: Candor, folder: Path) -> str:
+    (folder / "documents").mkdir()
+    (folder / "documents" / "kitchen.md").write_text(EXAMPLE, encoding="utf-8")
+    states = [p.latest.state for p in candor.library.ingest([folder / "documents"], LOCAL_READER) if p.latest]
+    if states != ["added"]:
+        raise CandorError(f"an example document was not added but {', '.join(states) or 'ignored'}")
+    return "an example document was read, split, embedded and stored"
+
+
+def _personal_data(candor: Candor) -> str:
+    checked = candor.assistant.gate.question("Write to anna.weiss@example.org or call +44 20 7946 0123.")
+    if "anna.weiss" in checked.kept.text or "7946" in checked.kept.text:
+        raise CandorError("an e-mail address or phone number was not found; do not use this installation")
+    return "an e-mail address and a phone number were found"
+
+
+def _answer(candor: Candor) -> str:
+    shown = list(candor.assistant.ask(QUESTION, "doctor", LOCAL_READER))
+    sentences = [piece for piece in shown if isinstance(piece, Sentence)]
+    outcome = next(piece.outcome for piece in shown if isinstance(piece, Done))
+    if "17:30" not in "".join(sentence.text for sentence in sentences) or not any(s.citations for s in sentences):
+        raise CandorError(f"an easy question was not answered with its source (outcome: {outcome})")
+    return f"an easy question was {outcome}, with its source"
+
+
+def _writing_model(candor: Candor) -> Finding:
+    model = candor.model()
+    detail = model.name if model else candor.startup.warning + "; until then answers are quotations"
+    return Finding("writing model", model is not None, detail)

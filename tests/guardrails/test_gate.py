@@ -1,0 +1,171 @@
+"""The gate acts by policy, redacts once, and lets nothing through when a guard fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guardrails.gate import Gate, redact
+from guardrails.policy import PRESETS, Policy, PolicyError, load
+from guardrails.types import Action, Context, Evidence, Finding, Kind, Origin
+
+POLICY = load()
+TEXT = "Call 555-0199 or 555-0144 today"
+
+
+class ScriptedGuard:
+    """Reports what it was made with."""
+
+    def __init__(self, name: str, *findings: Finding, error: Exception | None = None) -> None:
+        self.name = name
+        self.findings = findings
+        self.error = error
+
+    def check(self, text: str, context: Context) -> Sequence[Finding]:
+        if self.error:
+            raise self.error
+        return self.findings
+
+
+def finding(
+    start: int,
+    end: int,
+    *,
+    kind: Kind = "pii",
+    origin: Origin | None = Origin.DOCUMENT,
+    score: float = 0.9,
+    label: str = "PHONE_NUMBER",
+) -> Finding:
+    return Finding("pii", kind, label, start, end, score, 0.5, "", origin)
+
+
+def gate(*findings: Finding, error: Exception | None = None) -> Gate:
+    return Gate([ScriptedGuard("pii", *findings, error=error)], POLICY)
+
+
+@pytest.mark.parametrize(
+    ("origin", "shown", "action"),
+    [
+        (Origin.USER, "555-0199", Action.SHOW),
+        (Origin.PUBLIC_DOCUMENT, "555-0199", Action.SHOW),
+        (Origin.DOCUMENT, "<PHONE_NUMBER>", Action.REDACT),
+        (Origin.INVENTION, "<PHONE_NUMBER>", Action.FLAG),
+        (None, "<PHONE_NUMBER>", Action.FLAG),
+    ],
+)
+def test_personal_data_is_treated_by_origin(origin: Origin | None, shown: str, action: Action) -> None:
+    checked = gate(finding(5, 13, origin=origin)).sentence(TEXT, Context())
+    assert (checked.shown.text, checked.action) == (f"Call {shown} or 555-0144 today", action)
+    assert checked.kept.text == "Call <PHONE_NUMBER> or 555-0144 today"
+
+
+def test_what_the_policy_does_not_hold_personal_stays_in_the_record_too() -> None:
+    checked = gate(finding(26, 31, label="DATE_TIME")).sentence(TEXT, Context())
+    assert (checked.shown.text, checked.kept.text) == (TEXT, TEXT)
+
+
+@pytest.mark.parametrize(("score", "action", "shown"), [(0.6, Action.FLAG, TEXT), (0.95, Action.DROP, "")])
+def test_an_unsupported_sentence_is_marked_or_dropped(score: float, action: Action, shown: str) -> None:
+    checked = gate(finding(0, 4, kind="unsupported", origin=None, score=score)).sentence(TEXT, Context())
+    assert (checked.action, checked.shown.text, checked.kept.text) == (action, shown, TEXT)
+
+
+def test_a_guard_that_fails_withholds_and_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        checked = gate(error=ValueError("the number 555-0199 is odd")).sentence(TEXT, Context())
+    assert (checked.action, checked.shown.text, checked.kept.text) == (Action.WITHHOLD, "", "")
+    assert checked.runs[0].status == "failed"
+    assert "555-0199" not in caplog.text
+    assert "ValueError" in caplog.text
+
+
+@pytest.mark.parametrize("odd", [finding(-1, 3), finding(5, 400), finding(9, 4)])
+def test_a_guard_that_reports_nonsense_counts_as_failed(odd: Finding) -> None:
+    assert gate(odd).sentence(TEXT, Context()).action is Action.WITHHOLD
+
+
+def test_a_gate_without_a_guard_for_personal_data_lets_nothing_through() -> None:
+    bare = Gate([ScriptedGuard("grounding")], POLICY)
+    assert bare.sentence(TEXT, Context()).action is Action.WITHHOLD
+    assert bare.question(TEXT).action is Action.WITHHOLD
+    assert bare.passage(Evidence("1", TEXT), Context()) is None
+
+
+def test_one_failure_outweighs_what_other_guards_allow() -> None:
+    both = Gate([ScriptedGuard("pii"), ScriptedGuard("grounding", error=RuntimeError())], POLICY)
+    assert both.sentence(TEXT, Context()).shown.text == ""
+
+
+def test_a_passage_is_redacted_for_reader_and_record() -> None:
+    passage = gate(finding(5, 13, origin=Origin.PUBLIC_DOCUMENT), finding(17, 25)).passage(
+        Evidence("1", TEXT), Context()
+    )
+    assert passage is not None
+    assert passage.shown.text == "Call 555-0199 or <PHONE_NUMBER> today"
+    assert passage.kept.text == "Call <PHONE_NUMBER> or <PHONE_NUMBER> today"
+    assert [
+        passage.kept.text[slice(*passage.kept.move(26, 31))],
+        passage.kept.text[slice(*passage.kept.move(18, 19))],
+    ] == ["today", "<PHONE_NUMBER>"]
+
+
+def test_overlapping_spans_are_hidden_once_under_the_longest_label() -> None:
+    assert (
+        redact(TEXT, [finding(5, 13, label="ID"), finding(7, 25, label="PHONE_NUMBER")]).text
+        == "Call <PHONE_NUMBER> today"
+    )
+
+
+texts = st.text("abc \u00e9\U0001f600", max_size=40)
+spans = st.tuples(st.integers(0, 40), st.integers(1, 12))
+
+
+@given(texts, st.lists(spans, max_size=5), spans)
+def test_a_span_points_to_the_same_words_after_redaction(
+    text: str, found: list[tuple[int, int]], claim: tuple[int, int]
+) -> None:
+    inside = [finding(s, min(s + n, len(text)), label="X") for s, n in found if s < len(text)]
+    start, end = min(claim[0], len(text)), min(sum(claim), len(text))
+    redaction = redact(text, inside)
+    hidden = {i for f in inside for i in range(f.start, f.end)}
+    expected = "".join(text[i] for i in range(start, end) if i not in hidden)
+    moved = redaction.text[slice(*redaction.move(start, end))]
+    assert moved.replace("<X>", "") == expected
+
+
+@given(texts, st.lists(spans, max_size=5))
+def test_no_hidden_character_survives(text: str, found: list[tuple[int, int]]) -> None:
+    inside = [finding(s, min(s + n, len(text)), label="X") for s, n in found if s < len(text)]
+    hidden = {i for f in inside for i in range(f.start, f.end)}
+    assert redact(text, inside).text.replace("<X>", "") == "".join(c for i, c in enumerate(text) if i not in hidden)
+
+
+def test_the_hash_of_a_policy_tells_content_not_spelling(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    general = (PRESETS / "general.toml").read_text(encoding="utf-8")
+    (tmp_path / "same.toml").write_text("# another comment\n" + general, encoding="utf-8")
+    (tmp_path / "other.toml").write_text(general.replace('user = "show"', 'user = "redact"'), encoding="utf-8")
+    assert load(tmp_path / "same.toml").hash == POLICY.hash != load(tmp_path / "other.toml").hash
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('user = "show"', 'user = "hide"'), "personal_data.by_origin.user"),
+        (("drop_from", "dropp_from"), "unsupported.dropp_from"),
+        (("[unsupported]", "[unsupported"), "line"),
+    ],
+)
+def test_a_mistake_in_a_policy_is_named(tmp_path, change: tuple[str, str], said: str) -> None:  # type: ignore[no-untyped-def]
+    general = (PRESETS / "general.toml").read_text(encoding="utf-8")
+    (tmp_path / "bad.toml").write_text(general.replace(*change), encoding="utf-8")
+    with pytest.raises(PolicyError) as error:
+        load(tmp_path / "bad.toml")
+    assert said in str(error.value)
+
+
+def test_a_policy_is_immutable() -> None:
+    assert Policy.model_config["frozen"]
