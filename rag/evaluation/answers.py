@@ -18,7 +18,7 @@ from rag.access import LOCAL_READER
 from rag.build import Candor, samples
 from rag.errors import DataError
 from rag.evaluation.rows import read_rows
-from rag.evaluation.trial import OnProgress, elsewhere, sample, trial_in, unseen
+from rag.evaluation.trial import OnProgress, elsewhere, messages, sample, trial_in, unseen
 from rag.settings import Settings
 from rag.types import Document, Done, Message, Sentence, Shown
 
@@ -101,15 +101,16 @@ def measure(
 
 def read(path: Path) -> tuple[list[Row], list[Document]]:
     """The questions of a file, and the documents that their contexts make; a text that occurs twice is one document."""
-    raw = list(read_rows(path, NEEDED))
-    if not raw:
-        raise DataError(f"{path}: it holds no row")
     documents: dict[str, Document] = {}  # by text
     taken: set[str] = set()
     rows = []
-    for number, values in enumerate(raw, start=1):
-        own = [_document(values, place, number, documents, taken) for place in range(len(values.get("contexts") or ()))]
-        rows.append(_row(values, own))
+    for number, values in enumerate(read_rows(path, NEEDED), start=1):
+        contexts = values.get("contexts") or []
+        for name in ("contexts", "answers"):
+            if not all(isinstance(text, str) for text in values.get(name) or []):
+                raise DataError(f'{path}, row {number}: "{name}" is not a list of strings')
+        own = [_document(values, place, number, documents, taken) for place in range(len(contexts))]
+        rows.append(_row(values, own, messages(values, path)))
     return rows, list(documents.values())
 
 
@@ -263,8 +264,7 @@ def _document(
     return documents[text]
 
 
-def _row(values: Mapping[str, Any], own: Sequence[Document]) -> Row:
-    history = tuple(Message(said["role"], said["content"]) for said in values.get("history") or ())
+def _row(values: Mapping[str, Any], own: Sequence[Document], history: tuple[Message, ...]) -> Row:
     known = [values["source"]] if values.get("source") else [document.source for document in own]
     sources = frozenset(known if values["answerable"] else ())
     return Row(values["question"], history, tuple(values["answers"]), values["answerable"], sources)

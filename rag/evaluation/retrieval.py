@@ -14,7 +14,7 @@ from typing import Any
 from rag.dialogue.understand import understand
 from rag.errors import DataError
 from rag.evaluation.rows import read_rows
-from rag.evaluation.trial import OnProgress, Trial, sample, trial, unseen
+from rag.evaluation.trial import OnProgress, Trial, messages, sample, trial, unseen
 from rag.settings import Settings
 from rag.types import EVERYONE, Chunk, Document, Message, Meta, Reader
 
@@ -123,7 +123,8 @@ def read(folder: Path) -> BeirSet:
     Raises:
         DataError: see ``measure``.
     """
-    queries = [_query(row) for row in read_rows(_file(folder, "queries.jsonl"), _QUERY)]
+    asked = _file(folder, "queries.jsonl")
+    queries = [_query(row, asked) for row in read_rows(asked, _QUERY)]
     scopes = {query.scope for query in queries if query.scope}
     rows = read_rows(_file(folder, "corpus.jsonl"), _DOCUMENT)
     documents = {row["_id"]: _document(row, scopes) for row in rows}
@@ -142,9 +143,8 @@ def _file(folder: Path, name: str) -> Path:
     return packed if packed.exists() or not (folder / name).exists() else folder / name
 
 
-def _query(row: Mapping[str, Any]) -> Query:
-    history = tuple(Message(said["role"], said["content"]) for said in row.get("history") or ())
-    return Query(row["_id"], row["text"], history, row.get("scope") or "")
+def _query(row: Mapping[str, Any], path: Path) -> Query:
+    return Query(row["_id"], row["text"], messages(row, path), row.get("scope") or "")
 
 
 def _document(row: Mapping[str, Any], scopes: set[str]) -> Document:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from guardrails.encoder import Encoder
+from rag.errors import DataError
 from rag.index.catalogue import Catalogue
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
 from rag.ingest.ingest import File, Ingestion, Read
 from rag.ingest.split import split
 from rag.settings import Settings
-from rag.types import Document
+from rag.types import Document, Message
 
 T = TypeVar("T")
 OnProgress = Callable[[str, int, int], None]  # what is being done, how many are, of how many
@@ -79,6 +80,25 @@ def elsewhere(settings: Settings) -> Iterator[Settings]:
     with TemporaryDirectory(prefix="candor-", ignore_cleanup_errors=True) as folder:
         retrieval = settings.retrieval.model_copy(update={"chroma_url": ""})
         yield settings.model_copy(update={"state": Path(folder), "retrieval": retrieval})
+
+
+def messages(row: Mapping[str, Any], path: Path) -> tuple[Message, ...]:
+    """The earlier turns of a labelled question, oldest first.
+
+    Raises:
+        DataError: ``history`` is not a list of turns.
+    """
+    history = row.get("history") or []
+    if not isinstance(history, list) or not all(_is_turn(said) for said in history):
+        what = 'a list of {"role": "user" or "assistant", "content": "..."}'
+        raise DataError(f'{path}, row {row.get("id") or row.get("_id") or "without id"}: "history" is not {what}')
+    return tuple(Message(said["role"], said["content"]) for said in history)
+
+
+def _is_turn(said: object) -> bool:
+    return (
+        isinstance(said, Mapping) and said.get("role") in ("user", "assistant") and isinstance(said.get("content"), str)
+    )
 
 
 def sample(items: Sequence[T], limit: int | None, seed: int) -> list[T]:
