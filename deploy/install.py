@@ -228,11 +228,15 @@ def installed(root: Path, dev: bool) -> bool:
 
 
 def required(root: Path, dev: bool) -> list[str]:
-    """What pyproject.toml asks for, and what builds the project itself without fetching anything more."""
+    """What pyproject.toml asks for, and what builds the project itself without fetching anything more.
+
+    torch leads, so that what it needs comes with the first portion and pip has nothing to complain about.
+    """
     import tomllib  # here, so that an older Python gets as far as being refused
 
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return ["hatchling", "editables", *project["dependencies"], *project["optional-dependencies"]["dev"] * dev]
+    names = ["hatchling", "editables", *project["dependencies"], *project["optional-dependencies"]["dev"] * dev]
+    return sorted(names, key=lambda name: not name.startswith("torch=="))
 
 
 def portions(names: Sequence[str]) -> list[Sequence[str]]:

@@ -217,6 +217,7 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> 
 
 def test_every_dependency_is_installed_in_some_portion_with_what_builds_the_project() -> None:
     names = install.required(ROOT, dev=True)
+    assert names[0] == f"torch=={install.TORCH}"
     assert {"hatchling", "editables"} < set(names)
     assert any(name.startswith("pytest") for name in names)
     assert not any(name.startswith("pytest") for name in install.required(ROOT, dev=False))
