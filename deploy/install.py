@@ -93,7 +93,7 @@ def install(root: Path, dev: bool, environment: Mapping[str, str]) -> None:
     pip = Pip(python, root, environment)
     torch = find_torch(build, machine, pip)
     size = TORCH_MB[torch.kind] + PACKAGES_MB + DEV_MB * dev
-    print(f"candor: installing into {root / '.venv'}, once: about {size} MB to download", flush=True)
+    print(f"candor: installing into {root / '.venv'}, once: up to {size} MB to download", flush=True)
 
     print(f"candor: 1 of 4: {torch.said}", flush=True)
     install_torch(torch, pip)
