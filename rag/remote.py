@@ -51,20 +51,19 @@ def add_routes(app: FastAPI, candor: Candor, key: str) -> None:
             raise HTTPException(403)
         candor.startup.wait(120)
 
-    @app.post(f"{PATH}/ingest")
     def ingest(request: Request, wanted: IngestRequest) -> StreamingResponse:
         allowed(request)
         return StreamingResponse(_lines(_ingest(candor, wanted)), media_type="application/x-ndjson")
 
-    @app.post(f"{PATH}/ask")
     def ask(request: Request, wanted: AskRequest) -> StreamingResponse:
         allowed(request)
         answer = candor.assistant.ask(wanted.question, wanted.conversation, LOCAL_READER)
         return StreamingResponse(_lines(answer), media_type="application/x-ndjson")
 
-    # The types are known only inside this function, where FastAPI cannot find them by name.
+    # Request is known only inside this function, where FastAPI cannot find it by its name: it is given before it looks.
     for function in (ingest, ask):
         function.__annotations__["request"] = Request
+        app.post(f"{PATH}/{function.__name__}")(function)
 
 
 def ingest_through(owner: Address, paths: Sequence[Path], *, rebuild: bool) -> Iterator[Progress]:

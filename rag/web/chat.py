@@ -9,7 +9,7 @@ import gradio as gr
 
 from rag.web import render, render_answer, render_chat
 from rag.web.chat_turn import Chat, Talk, new_identifier
-from rag.web.look import QUIET, block, chosen
+from rag.web.look import QUIET, block, chosen, safely
 
 
 def build(app: gr.Blocks, chat: Chat) -> None:
@@ -47,6 +47,7 @@ def build(app: gr.Blocks, chat: Chat) -> None:
 
     shown = [log, status, welcome, send, stop, new]
 
+    @safely
     def ready() -> list[Any]:
         startup = chat.candor.startup
         progress = [(step.name, step.state, step.seconds) for step in startup.steps()]
@@ -58,20 +59,25 @@ def build(app: gr.Blocks, chat: Chat) -> None:
             render_chat.earlier(chat.earlier()),
         ]
 
+    @safely
     def ask(message: str, talk: str) -> Iterator[list[Any]]:
         for state in chat.ask(message, talk):
             yield ["", *view(state)]
 
+    @safely
     def ask_sample(talk: str, event: gr.EventData) -> Iterator[list[Any]]:
         yield from ask(chosen(event), talk)
 
+    @safely
     def halt(talk: str) -> list[Any]:
         return view(chat.stop(talk))
 
+    @safely
     def begin() -> list[Any]:
         talk = new_identifier()
         return [talk, *view(chat.talk(talk)), render_chat.earlier(chat.earlier())]
 
+    @safely
     def reopen(event: gr.EventData) -> list[Any]:
         talk = chat.reopen(chosen(event))
         return [talk.id, *view(talk), render_chat.earlier(chat.earlier())]

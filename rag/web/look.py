@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from rag.errors import CandorError
+from rag.web.faults import told
+from rag.web.render import safe
 
 HERE = Path(__file__).parent
 STYLE, SCRIPT = HERE / "style.css", HERE / "page.js"
@@ -33,3 +40,31 @@ def block(value: str = "", *, choose: bool = False, **options: Any) -> gr.HTML:
 def chosen(event: gr.EventData) -> str:
     """The value of the clicked element: from the browser, so anything may stand in it."""
     return str(event._data.get("value", ""))
+
+
+def safely(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A page function whose errors are told, never printed: Gradio would write their messages to the log."""
+    if inspect.isgeneratorfunction(function):
+
+        @functools.wraps(function)
+        def each(*values: Any) -> Iterator[Any]:
+            try:
+                yield from function(*values)
+            except Exception as error:  # noqa: BLE001 - whatever it was, the page goes on
+                raise _shown(function, error) from None
+
+        return each
+
+    @functools.wraps(function)
+    def once(*values: Any) -> Any:
+        try:
+            return function(*values)
+        except Exception as error:  # noqa: BLE001 - whatever it was, the page goes on
+            raise _shown(function, error) from None
+
+    return once
+
+
+def _shown(function: Callable[..., Any], error: Exception) -> gr.Error:
+    message = str(error) if isinstance(error, CandorError) else told(f"{function.__name__} failed", error)
+    return gr.Error(safe(message), print_exception=False)

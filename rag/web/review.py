@@ -9,7 +9,7 @@ import gradio as gr
 from rag.errors import CandorError
 from rag.web import render, render_review, words
 from rag.web.desk import STATES, Desk
-from rag.web.look import QUIET, block, chosen
+from rag.web.look import QUIET, block, chosen, safely
 
 
 def build(app: gr.Blocks, desk: Desk) -> None:
@@ -39,9 +39,11 @@ def build(app: gr.Blocks, desk: Desk) -> None:
                     )
                     judge = gr.Button("Save verdict and go on", variant="primary", elem_id="judge")
 
+    @safely
     def listed(which: str, turn: str) -> str:
         return render_review.queue(desk.queue(which), which, turn)
 
+    @safely
     def ready(which: str, turn: str) -> list[Any]:
         startup = desk.candor.startup
         steps = [(step.name, step.state, step.seconds) for step in startup.steps()]
@@ -54,12 +56,14 @@ def build(app: gr.Blocks, desk: Desk) -> None:
         page = render_review.record(desk.record(turn)) if turn else render_review.queue([], "open")
         return [turn, page, gr.update(visible=bool(turn)), listed(which, turn), None, ""]
 
+    @safely
     def choose(which: str, event: gr.EventData) -> list[Any]:
         try:
             return ["", *show(chosen(event), which)]
         except CandorError as error:
             return [render.notice(str(error), "bad"), *(gr.update() for _ in range(6))]
 
+    @safely
     def decide(turn: str, choice: str | None, why: str, which: str) -> list[Any]:
         try:
             following = desk.judge(turn, choice or "", why)

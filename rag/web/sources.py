@@ -9,7 +9,7 @@ import gradio as gr
 
 from rag.errors import CandorError
 from rag.web import render, render_shelf
-from rag.web.look import QUIET, block, chosen
+from rag.web.look import QUIET, block, chosen, safely
 from rag.web.shelf import Shelf
 
 
@@ -48,6 +48,7 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
         table = block(choose=True, elem_classes="table")
         source = gr.State("")
 
+    @safely
     def view(text: str) -> list[Any]:
         listing = shelf.listing(text)
         return [
@@ -58,6 +59,7 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
 
     listed = [table, failures, offer]
 
+    @safely
     def ready(text: str) -> list[Any]:
         startup = shelf.candor.startup
         steps = [(step.name, step.state, step.seconds) for step in startup.steps()]
@@ -71,15 +73,18 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             *shown,
         ]
 
+    @safely
     def put_in(files: list[str], text: str) -> Iterator[list[Any]]:
         for state in shelf.upload(files):
             now = [render_shelf.progress(state), gr.update(visible=True), gr.update(visible=state.running)]
             rest = [gr.update(), gr.update(), gr.update(), gr.update()] if state.running else [None, *view(text)]
             yield [*now, *rest]
 
+    @safely
     def choose(event: gr.EventData) -> list[Any]:
         return [chosen(event), render_shelf.confirmation(chosen(event)), gr.update(visible=True)]
 
+    @safely
     def remove(document: str, text: str) -> list[Any]:
         try:
             line = render.notice(shelf.remove(document), "good")
@@ -87,12 +92,13 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             line = render.notice(str(error), "bad")
         return [line, gr.update(visible=False), *view(text)]
 
+    @safely
     def remove_samples(text: str) -> list[Any]:
         return [render.notice(shelf.remove_samples(), "good"), *view(text)]
 
     gr.on([timer.tick, app.load], ready, wanted, [loading, timer, drop, *listed], **QUIET)
     drop.upload(put_in, [drop, wanted], [progress, uploading, cancel, drop, *listed], **QUIET)
-    cancel.click(shelf.cancel, None, None, **QUIET)
+    cancel.click(safely(lambda: shelf.cancel()), None, None, **QUIET)
     wanted.input(view, wanted, listed, trigger_mode="always_last", **QUIET)
     asking = table.select(choose, None, [source, asked, confirm], **QUIET)
     asking.then(None, js="() => { document.querySelector('#keep')?.focus(); }")

@@ -121,6 +121,9 @@ class Startup:
     failed: str = ""
     warning: str = ""
 
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.ready
+
     def steps(self) -> tuple[Step, ...]:
         last = "ready" if self.ready else "failed" if self.failed else "loading"
         return (Step("Search index", "ready", 1.8), Step("Guards", last, 2.6), Step("Language model", "waiting", 0.0))
