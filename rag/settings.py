@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from rag.errors import SettingsError
 
@@ -30,7 +30,13 @@ class Part(BaseModel):
 
 class Chunks(Part):
     size: int = Field(1000, ge=200, le=8000, description="characters")
-    overlap: int = Field(150, ge=0, le=2000, description="characters shared by neighbours")
+    overlap: int = Field(150, ge=0, le=2000, description="characters shared by neighbours; at most half of size")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Chunks:
+        if self.overlap > self.size // 2:
+            raise ValueError("overlap must be at most half of size")
+        return self
 
 
 class Retrieval(Part):

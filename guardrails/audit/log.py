@@ -57,7 +57,7 @@ class Event:
 
     seq: int  # from 1, without gaps
     at: datetime
-    kind: str  # see FIELDS.md beside this module
+    kind: str  # asked, searched, sentence, notice, failed, closed; reviewed; ingested, removed
     conversation: str
     turn: str
     actor: str

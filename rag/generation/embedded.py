@@ -66,16 +66,27 @@ class EmbeddedServer:
     def pid(self) -> int | None:
         return self._child.pid if self._child and self._child.poll() is None else None
 
+    def doubt(self) -> None:
+        """A reply broke off: if the server is gone, let that be known; if it hangs, end it."""
+        with self._changing:
+            if self._child is None or self._endpoint is None:
+                return
+            try:
+                self._child.wait(1)  # a process that was killed needs a moment to be gone
+            except subprocess.TimeoutExpired:
+                if not _healthy(self._endpoint):
+                    _end(self._child)
+
     def stop(self) -> None:
         with self._changing:
             if self._child is not None:
-                self._child.kill()
-                self._child.wait()
+                _end(self._child)
             self._child = self._endpoint = None
 
     def _start(self) -> Endpoint:
         if self._child is not None:
             logger.warning("the embedded model's server ended with status %s; starting it again", self._child.poll())
+            _end(self._child)
         try:
             self._verified = self._verified or str(self._weights.verified())
         except WeightsError as error:
@@ -104,11 +115,25 @@ class EmbeddedServer:
             wishes.flush()
             return str(json.loads(answer.get(timeout=START_SECONDS))["url"])
         except (OSError, Empty, ValueError) as error:
-            child.kill()
-            child.wait()
+            _end(child)
             raise ModelError(
                 f"the server of {self.name} did not start ({type(error).__name__}); see candor doctor"
             ) from error
+
+
+def _end(child: subprocess.Popen[str]) -> None:
+    """End a process and close its pipes; also when it is gone already."""
+    with child:
+        child.kill()
+
+
+def _healthy(endpoint: Endpoint) -> bool:
+    import httpx
+
+    try:
+        return httpx.get(f"{endpoint.url}/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _threads() -> int:

@@ -63,7 +63,11 @@ class EmbeddedModel:
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
         endpoint = self._server.endpoint()
         chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings)
-        return _streamed(chat, turns, self.name)
+        try:
+            yield from _streamed(chat, turns, self.name)
+        except ModelError:
+            self._server.doubt()
+            raise
 
     def close(self) -> None:
         self._server.stop()

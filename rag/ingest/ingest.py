@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from guardrails.encoder import Encoder
 from rag.errors import LoadError
@@ -23,9 +22,6 @@ from rag.ingest.split import split
 from rag.ingest.worker import Worker
 from rag.settings import Chunks
 from rag.types import Chunk, Document, Ingested, Progress
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +56,7 @@ class Ingestion:
         self._encoder = encoder
         self._settings = settings
         self._one_at_a_time = threading.Lock()
+        self._being_stored: frozenset[str] = frozenset()  # documents whose vectors are written but not yet visible
 
     def __call__(
         self, paths: Sequence[Path], cancelled: threading.Event | None = None, *, sample: bool = False
@@ -81,6 +78,7 @@ class Ingestion:
                 raise LoadError(path, "it does not exist")
         with self._one_at_a_time:
             self.clear_leftovers()
+            self._catalogue.forget_failures([path for path in self._catalogue.failed() if not Path(path).is_file()])
             yield from self._run(self._files(paths), self._gone(paths), cancelled or threading.Event(), sample)
 
     def remove(self, source: str) -> bool:
@@ -97,26 +95,26 @@ class Ingestion:
 
     def clear_leftovers(self) -> None:
         """Complete what an interruption left: remove vectors that belong to no document."""
-        ids = self._catalogue.leftover_ids()
+        ids = [id for id in self._catalogue.leftover_ids() if id not in self._being_stored]
         self._vectors.remove(ids)
         self._catalogue.cleared(ids)
 
     def _run(
-        self, files: Sequence[File], gone: Sequence[tuple[str, str]], cancelled: threading.Event, sample: bool
+        self, files: Sequence[File], gone: Sequence[str], cancelled: threading.Event, sample: bool
     ) -> Iterator[Progress]:
         done, total = 0, len(files) + len(gone)
         yield Progress(done, total)
-        for path, source in gone:
-            self._catalogue.forget_failures([path])
+        for source in gone:
             self.remove(source)
             done += 1
             yield Progress(done, total, Ingested(source, "removed"))
+        known = self._catalogue.files()
         waiting: list[Read] = []
         with Worker() as worker:
             for file in files:
                 if cancelled.is_set():
                     break
-                outcome = self._read(worker, file)
+                outcome = self._read(worker, file, known.get(str(file.path)))
                 if isinstance(outcome, Read):
                     waiting.append(outcome)
                 if isinstance(outcome, Ingested) or sum(len(read.chunks) for read in waiting) >= BATCH:
@@ -128,10 +126,13 @@ class Ingestion:
             done += 1
             yield Progress(done, total, ingested)
 
-    def _read(self, worker: Worker, file: File) -> Read | Ingested:
+    def _read(self, worker: Worker, file: File, known: tuple[str, str] | None) -> Read | Ingested:
+        """
+        Args:
+            known: source and hash of the file as the index has it.
+        """
         try:
             file_hash = hash_of(file.path)
-            known = self._catalogue.files().get(str(file.path))
             if known == (file.source, file_hash):
                 return Ingested(file.source, "unchanged")
             document = worker.load(file.path, file.root, file.source)
@@ -148,7 +149,8 @@ class Ingestion:
             return
         chunks = [chunk for read in reads for chunk in read.chunks]
         vectors = self._encoder.embed([embedded_text(chunk) for chunk in chunks])
-        self._catalogue.announce([read.document.id for read in reads])
+        self._being_stored = frozenset(read.document.id for read in reads)
+        self._catalogue.announce(self._being_stored)
         self._vectors.add(
             [chunk.id for chunk in chunks],
             vectors,
@@ -161,6 +163,7 @@ class Ingestion:
                 read.document, read.chunks, path=file.path, root=file.root, file_hash=read.file_hash, sample=sample
             )
             yield Ingested(file.source, "replaced" if old else "added", len(read.chunks))
+        self._being_stored = frozenset()
         self.clear_leftovers()
 
     def _files(self, paths: Sequence[Path]) -> list[File]:
@@ -178,11 +181,11 @@ class Ingestion:
                 files.setdefault(path, File(path, root, source))
         return list(files.values())
 
-    def _gone(self, paths: Sequence[Path]) -> list[tuple[str, str]]:
-        """(path, source) of every document of these folders whose file is no longer there."""
+    def _gone(self, paths: Sequence[Path]) -> list[str]:
+        """Source of every document of these folders whose file is no longer there."""
         folders = [path for path in paths if path.is_dir()]
         known = [(path, source) for folder in folders for path, (source, _) in self._catalogue.files(folder).items()]
-        return [(path, source) for path, source in known if not Path(path).is_file()]
+        return [source for path, source in known if not Path(path).is_file()]
 
 
 def embedded_text(chunk: Chunk) -> str:
