@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -16,6 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([*(ROOT / "rag").rglob("*.py"), *(ROOT / "guardrails").rglob("*.py")])
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+OWN = {"deploy", "guardrails", "rag", "tests"}
 TOP = {"LICENSE", "README.md", "corpus", "deploy", "guardrails", "pyproject.toml", "rag", "tests"}
 LINES = 400
 
@@ -27,7 +29,7 @@ DOORS = {
     "fastapi": ["rag/remote.py", "rag/web/*.py"],
     "filelock": ["rag/owner.py"],
     "gradio": ["rag/web/*.py"],
-    "httpx": ["rag/remote.py"],
+    "httpx": ["rag/generation/embedded.py", "rag/remote.py"],
     "ir_measures": ["rag/evaluation/*.py"],
     "langchain": ["rag/generation/models.py"],
     "langchain_openai": ["rag/generation/models.py"],
@@ -93,11 +95,11 @@ def packages(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in imports(path)}
 
 
-def third_party() -> dict[str, set[str]]:
+def third_party(files: Iterable[Path] = SOURCES) -> dict[str, set[str]]:
     """Third-party packages, and the files that import them."""
     found: dict[str, set[str]] = {}
-    for path in SOURCES:
-        for package in packages(path) - sys.stdlib_module_names - {"rag", "guardrails"}:
+    for path in files:
+        for package in packages(path) - sys.stdlib_module_names - OWN:
             found.setdefault(package, set()).add(here(path))
     return found
 
@@ -107,9 +109,10 @@ def plain(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-def declared() -> set[str]:
+def declared(dev: bool = False) -> set[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {plain(re.split("[^A-Za-z0-9._-]", requirement)[0]) for requirement in project["dependencies"]}
+    requirements = [*project["dependencies"], *project["optional-dependencies"]["dev"] * dev]
+    return {plain(re.split("[^A-Za-z0-9._-]", requirement)[0]) for requirement in requirements}
 
 
 @pytest.mark.parametrize("package", DOORS)
@@ -128,12 +131,13 @@ def test_every_door_has_a_package_behind_it(package: str) -> None:
     assert unused == []
 
 
-def test_what_is_imported_is_declared() -> None:
+@pytest.mark.parametrize(("files", "dev"), [(SOURCES, False), (TESTS, True)], ids=["packages", "tests"])
+def test_what_is_imported_is_declared(files: list[Path], dev: bool) -> None:
     distributions = packages_distributions()
     undeclared = {
-        package: sorted(files)
-        for package, files in third_party().items()
-        if not {plain(name) for name in distributions.get(package, [])} & declared()
+        package: sorted(users)
+        for package, users in third_party(files).items()
+        if not {plain(name) for name in distributions.get(package, [])} & declared(dev)
     }
     assert undeclared == {}
 
