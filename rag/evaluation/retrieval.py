@@ -236,7 +236,7 @@ def _coverage(beir: BeirSet, found: Iterable[Found]) -> dict[str, float]:
     recalls, overlaps = [], []
     for one in found:
         if wanted := beir.spans.get(one.query.id):
-            words = partial(_words, beir.documents)
+            words = partial(words_in, beir.documents)
             relevant = words([(source, span) for source, spans in wanted.items() for span in spans])
             held = words([(chunk.source, (chunk.start, chunk.end)) for chunk in one.chunks[:SPAN_DEPTH]])
             recalls.append(len(relevant & held) / max(1, len(relevant)))
@@ -248,10 +248,14 @@ def _coverage(beir: BeirSet, found: Iterable[Found]) -> dict[str, float]:
     }
 
 
-def _words(documents: Mapping[str, Document], spans: Iterable[tuple[str, Span]]) -> set[tuple[str, int]]:
-    """The words that begin within the spans, by document and place."""
+def words_in(documents: Mapping[str, Document], spans: Iterable[tuple[str, Span]]) -> set[tuple[str, int]]:
+    """The words that the spans touch, each as document and place at which it begins."""
+    by_source: dict[str, list[Span]] = {}
+    for source, span in spans:
+        by_source.setdefault(source, []).append(span)
     return {
         (source, word.start())
-        for source, (start, end) in spans
-        for word in WORD.finditer(documents[source].text, start, end)
+        for source, own in by_source.items()
+        for word in WORD.finditer(documents[source].text)
+        if any(word.start() < end and start < word.end() for start, end in own)
     }
