@@ -99,7 +99,7 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
     gr.on([timer.tick, app.load], ready, wanted, [loading, timer, drop, *listed], **QUIET)
     drop.upload(put_in, [drop, wanted], [progress, uploading, cancel, drop, *listed], **QUIET)
     cancel.click(safely(lambda: shelf.cancel()), None, None, **QUIET)
-    wanted.input(view, wanted, listed, trigger_mode="always_last", **QUIET)
+    wanted.change(view, wanted, listed, trigger_mode="always_last", **QUIET)
     asking = table.select(choose, None, [source, asked, confirm], **QUIET)
     asking.then(None, js="() => { document.querySelector('#keep')?.focus(); }")
     keep.click(lambda: gr.update(visible=False), None, confirm, **QUIET)
