@@ -32,7 +32,17 @@ BESIDE_A_WORD = 0.65  # score of a value that rests on a word beside it; up to 0
 ALONE = 0.45  # score of a value that is the whole text; up to 0.1 more by its shape
 ASKED_FOR = 0.1  # Presidio's score from which a text that is nothing but the value counts
 
-EMAIL = r"(?<![\w.+%-])\w[\w.!#$%'*+^`{|}~-]{0,63}@\w(?:[\w-]{0,62}\w)?(?:\.\w(?:[\w-]{0,62}\w)?){1,8}"
+# In place of Presidio's own shapes, whose time grows with the square of the text: shape and score.
+SHAPES = {
+    "EmailRecognizer": (
+        r"(?<![\w.+%-])\w[\w.!#$%'*+^`{|}~-]{0,63}@\w(?:[\w-]{0,62}\w)?(?:\.\w(?:[\w-]{0,62}\w)?){1,8}",
+        0.5,
+    ),
+    "UsHealthInsuranceMemberIdRecognizer": (
+        r"\b(?=[A-Z0-9-]{6,20}\b)(?=[A-Z0-9-]{0,19}[A-Z])(?=[A-Z0-9-]{0,19}\d)[A-Z]{1,5}-?[A-Z0-9]{5,14}\b",
+        0.1,
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +110,9 @@ def _presidio(names: Set[str]) -> Iterator[Scan]:
         if name not in names:
             continue
         recognizer = getattr(predefined, name)()
-        if name == "EmailRecognizer":  # its own expression takes time that grows with the square of the text
-            recognizer.patterns = [Pattern("e-mail", EMAIL, 0.5)]
-        elif name == "InPanRecognizer":  # so does its loosest one, which takes words for numbers
+        if name in SHAPES:
+            recognizer.patterns = [Pattern(name, *SHAPES[name])]
+        elif name == "InPanRecognizer":  # its loosest shape takes words for numbers
             recognizer.patterns = [pattern for pattern in recognizer.patterns if pattern.score > 0.05]
         if use.exact_case:
             recognizer.global_regex_flags = re.DOTALL | re.MULTILINE

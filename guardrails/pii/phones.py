@@ -22,7 +22,8 @@ _DIGITS = r"\d(?:[\s\u00a0().\u2010-\u2015/-]{0,3}\d)"
 _PREFIXED = re.compile(rf"(?<![\w+])(?:\+|00)\s?(?!0){_DIGITS}{{7,14}}(?!\w)")
 # Grouped as in North America, or with the trunk prefix 0 of most of Europe; a mere run of digits is no number.
 _WRITTEN = re.compile(
-    rf"(?<![\w.,/+-])(?:(?:\([2-9]\d\d\)\s?|[2-9]\d\d[ .-])\d{{3}}[ .-]\d{{4}}|\(?0{_DIGITS}{{8,11}})(?![\w/-]|[.,]\d)"
+    r"(?<![\w.,/+-])(?<!\d\s)"
+    rf"(?:(?:\([2-9]\d\d\)\s?|[2-9]\d\d[ .-])\d{{3}}[ .-]\d{{4}}|\(?0{_DIGITS}{{8,11}})(?![\w/-]|[.,]\d)"
 )
 _BESIDE_A_WORD = re.compile(
     rf"(?<![\w+.,])\(?{_DIGITS}{{6,13}}(?!\w|[.,]\d|\s?(?:[€$£%]|euro?s?\b|chf\b|usd\b))", re.IGNORECASE

@@ -15,7 +15,7 @@ LONGEST = 64 * 1024 * 1024  # characters of one line: beyond it, this is not suc
 
 
 def read_rows(path: Path, required: Mapping[str, type]) -> list[dict[str, Any]]:
-    """Every row of a file, in order. Lines end at ``\\n`` alone: texts hold other line separators. Blank lines are skipped.
+    """Every row of a file, in order. Lines end at ``\\n`` alone: texts hold other separators.
 
     Args:
         required: the fields that a row must have, and their kind.
@@ -33,7 +33,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8", newline="\n") as file:  # type: ignore[operator]  # the two differ in names only
+        with opened(path, "rt", encoding="utf-8", newline="\n") as file:
             while line := file.readline(LONGEST):
                 number += 1
                 yield number, line

@@ -1,0 +1,200 @@
+"""Numbers as values: 1,200 and 1 200 and "twelve hundred" are told apart from 1.2, and 25 days from 25 %."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WORDS: dict[str, float] = {
+    **dict.fromkeys(("two", "zwei", "dos", "deux", "twice"), 2),
+    **dict.fromkeys(("three", "drei", "tres", "trois"), 3),
+    **dict.fromkeys(("four", "vier", "cuatro", "quatre"), 4),
+    **dict.fromkeys(("five", "fünf", "cinco", "cinq"), 5),
+    **dict.fromkeys(("six", "sechs", "seis"), 6),
+    **dict.fromkeys(("seven", "sieben", "siete", "sept"), 7),
+    **dict.fromkeys(("eight", "acht", "ocho", "huit"), 8),
+    **dict.fromkeys(("nine", "neun", "nueve", "neuf"), 9),
+    **dict.fromkeys(("ten", "zehn", "diez", "dix"), 10),
+    **dict.fromkeys(("eleven", "elf", "once", "onze"), 11),
+    **dict.fromkeys(("twelve", "zwölf", "doce", "douze", "dozen"), 12),
+    **dict.fromkeys(("thirteen", "dreizehn", "trece", "treize"), 13),
+    **dict.fromkeys(("fourteen", "vierzehn", "catorce", "quatorze", "fortnight"), 14),
+    **dict.fromkeys(("fifteen", "fünfzehn", "quince", "quinze"), 15),
+    **dict.fromkeys(("sixteen", "sechzehn", "dieciséis", "seize"), 16),
+    **dict.fromkeys(("seventeen", "siebzehn"), 17),
+    **dict.fromkeys(("eighteen", "achtzehn"), 18),
+    **dict.fromkeys(("nineteen", "neunzehn"), 19),
+    **dict.fromkeys(("twenty", "zwanzig", "veinte", "vingt"), 20),
+    **dict.fromkeys(("thirty", "dreißig", "dreissig", "treinta", "trente"), 30),
+    **dict.fromkeys(("forty", "vierzig", "cuarenta", "quarante"), 40),
+    **dict.fromkeys(("fifty", "fünfzig", "cincuenta", "cinquante"), 50),
+    **dict.fromkeys(("sixty", "sechzig", "sesenta", "soixante"), 60),
+    **dict.fromkeys(("seventy", "siebzig", "setenta"), 70),
+    **dict.fromkeys(("eighty", "achtzig", "ochenta"), 80),
+    **dict.fromkeys(("ninety", "neunzig", "noventa"), 90),
+}
+MAGNITUDES: dict[str, float] = {
+    **dict.fromkeys(("hundred", "hundert", "cien", "cent"), 1e2),
+    **dict.fromkeys(("thousand", "tausend", "mil", "mille", "k"), 1e3),
+    **dict.fromkeys(("million", "millions", "millionen", "mio", "millones", "m", "mn"), 1e6),
+    **dict.fromkeys(("billion", "billions", "milliarde", "milliarden", "mrd", "bn"), 1e9),
+}
+MONTHS: dict[str, int] = {
+    name: number
+    for number, names in enumerate(
+        (
+            "jan january januar enero janvier", "feb february februar febrero février", "mar march märz marzo mars",
+            "apr april abril avril", "mai mayo", "jun june juni junio juin", "jul july juli julio juillet",
+            "aug august agosto août", "sep sept september septiembre septembre", "oct october oktober octubre octobre",
+            "nov november noviembre novembre", "dec december dezember diciembre décembre",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip  # "may" is far more often the verb
+UNITS: dict[str, str] = {
+    unit: kind
+    for kind, units in {
+        "share": "% percent per-cent pct prozent ciento pourcent points",
+        "second": "second seconds sekunde sekunden segundo segundos seconde secondes",
+        "minute": "minute minutes min minuten minuto minutos",
+        "hour": "hour hours h hr hrs stunde stunden hora horas heure heures",
+        "day": "day days tag tage tagen día días jour jours weekday weekdays",
+        "week": "week weeks woche wochen semana semanas semaine semaines",
+        "month": "month months monat monate monaten mes meses mois",
+        "year": "year years jahr jahre jahren año años an ans année années",
+        "money": "€ $ £ euro euros eur usd dollar dollars gbp pound pounds chf franken francs cent cents",
+    }.items()
+    for unit in units.split()
+}
+_ABOUT = """about around approximately roughly nearly almost over under some ca approx more less than up least most
+    etwa rund ungefähr fast knapp gut über unter mehr als mindestens höchstens
+    unos casi aproximadamente más menos cerca environ presque près plus moins"""
+ABOUT = frozenset(_ABOUT.split())
+
+_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b|\b(\d{1,2})([./])\s?(\d{1,2})\5\s?(\d{4})\b")
+_NUMBER = re.compile(
+    r"(?<![\w.,])[$€£]?\s?(\d+(?:[.,'\u2019\u00a0\u202f ]\d{3})+(?!\d)|\d+)"  # whole, with separators
+    r"((?:[.,]\d+)?)(st|nd|rd|th|k|m|bn|%)?(?!\d)"
+)
+_WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?|[%€$£]")
+TOLERANCE = 1e-9
+ROUGH = 0.05  # how far "about 1,200" may be from what the source says
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One number as it stands in a text."""
+
+    start: int  # characters, end exclusive
+    end: int
+    values: tuple[float, ...]  # what it may mean: 1.200 is twelve hundred or one point two
+    unit: str = ""  # kind of unit beside it, where that is plain
+    rough: bool = False  # "about", "nearly", "more than"
+    date: bool = False  # a part of a date, or a year
+
+
+def numbers(text: str) -> list[Number]:
+    """The numbers of ``text`` in order, those in words included. "One" is an article."""
+    found = [*_dates(text)]
+    taken = [(number.start, number.end) for number in found]
+    for match in _NUMBER.finditer(text):
+        start = match.start(1)
+        if not any(a <= start < b for a, b in taken):
+            found.append(_figure(text, match))
+    found += [number for number in _spelt(text)]
+    return sorted(found, key=lambda number: (number.start, number.end))
+
+
+def supported(number: Number, known: Sequence[Number]) -> bool:
+    """Whether one of ``known`` says the same: the value, and no other kind of unit."""
+    return any(_same_value(number, other) and _same_unit(number, other) for other in known)
+
+
+def _same_value(number: Number, other: Number) -> bool:
+    for value in number.values:
+        for known in other.values:
+            if abs(value - known) <= TOLERANCE * max(1.0, abs(known)):
+                return True
+            if number.rough and known and abs(value - known) <= ROUGH * abs(known):
+                return True
+            if not float(known).is_integer() and not number.date and value == round(known) and value >= 2:
+                return True
+    return False
+
+
+def _same_unit(number: Number, other: Number) -> bool:
+    return not number.unit or not other.unit or number.unit == other.unit
+
+
+def _dates(text: str) -> list[Number]:
+    found = []
+    for match in _DATE.finditer(text):
+        groups = [int(group) for group in match.groups() if group and group.isdecimal()]
+        found += [Number(match.start(), match.end(), (float(value),), date=True) for value in groups]
+    for match in _WORD.finditer(text):
+        month = MONTHS.get(match[0].casefold())
+        if month and (len(match[0]) > 3 or match[0][0].isupper()):
+            found.append(Number(*match.span(), (float(month),), date=True))
+    return found
+
+
+def _figure(text: str, match: re.Match[str]) -> Number:
+    whole, fraction, mark = match[1], match[2], (match[3] or "").casefold()
+    after = _WORD.match(text, _skip(text, match.end()))
+    following = after[0].casefold() if after else ""
+    factor = MAGNITUDES.get(mark, MAGNITUDES.get(following, 1.0))
+    if factor != 1.0 and not mark and after:
+        unit_at = _WORD.match(text, _skip(text, after.end()))
+        following = unit_at[0].casefold() if unit_at else ""
+    values = tuple(sorted({value * factor for value in _readings(whole, fraction)}))
+    unit = "share" if mark == "%" else "money" if match[0][0] in "$€£" else UNITS.get(following, "")
+    year = not fraction and len(whole) == 4 and whole[:2] in ("18", "19", "20") and not unit and factor == 1.0
+    return Number(match.start(1), match.end(), values, unit, _rough(text, match.start()), year)
+
+
+def _skip(text: str, at: int) -> int:
+    while at < len(text) and text[at] in " \u00a0\u202f-":
+        at += 1
+    return at
+
+
+def _readings(whole: str, fraction: str) -> set[float]:
+    """Both readings where a mark may separate thousands or decimals."""
+    digits = "".join(c for c in whole if c.isdecimal())
+    tail = fraction[1:]
+    found = {float(f"{digits}.{tail}" if tail else digits)}
+    separators = [c for c in whole if not c.isdecimal()]
+    if len(separators) == 1 and separators[0] in ".," and not tail:
+        found.add(float(whole.replace(",", ".")))
+    if len(tail) == 3:
+        found.add(float(digits + tail))
+    return found
+
+
+def _rough(text: str, start: int) -> bool:
+    before = [word.casefold() for word in re.findall(r"[^\W\d_]+", text[max(0, start - 24) : start])]
+    return any(word in ABOUT for word in before[-2:])
+
+
+def _spelt(text: str) -> list[Number]:
+    found = []
+    for match in re.finditer(r"[^\W\d_]+(?:-[^\W\d_]+)?", text):
+        value = _spelt_value(match[0].casefold())
+        if value is None:
+            continue
+        after = _WORD.match(text, _skip(text, match.end()))
+        following = after[0].casefold() if after else ""
+        value *= MAGNITUDES.get(following, 1.0) if len(following) > 2 else 1.0
+        found.append(Number(*match.span(), (value,), UNITS.get(following, ""), _rough(text, match.start())))
+    return found
+
+
+def _spelt_value(word: str) -> float | None:
+    if word in WORDS:
+        return WORDS[word]
+    tens, dash, ones = word.partition("-")
+    if dash and WORDS.get(tens, 0) >= 20 and WORDS.get(ones, 10) < 10:
+        return WORDS[tens] + WORDS[ones]
+    return 21.0 if word == "twenty-one" else None

@@ -1,0 +1,55 @@
+"""How sure we are that nothing supports a sentence: a logistic weighing of what the alignment found.
+
+The weights lie in ``guardrails/models/grounding.json``, with where they come from; ``guardrails/training/grounding.py``
+makes them.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from functools import cache
+from pathlib import Path
+
+from guardrails.grounding.align import NAMES, Features
+
+# A number that stands nowhere, or the opposite of what the passage says, is enough, however well the rest fits: it is
+# what harms a reader most, and a single word hardly moves a sum over words.
+CONTRADICTED = 0.75
+FILE = Path(__file__).parents[1] / "models" / "grounding.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """Weights, and the probability from which a sentence is reported."""
+
+    bias: float
+    weights: tuple[float, ...]  # one for each feature, in their order
+    threshold: float
+
+    def unsupported(self, found: Features) -> float:
+        """0 to 1: how sure that nothing supports the sentence."""
+        logistic = self._logistic(found)
+        return max(logistic, CONTRADICTED) if found.numbers or found.negated else logistic
+
+    def _logistic(self, found: Features) -> float:
+        logit = self.bias + sum(weight * value for weight, value in zip(self.weights, astuple(found), strict=True))
+        return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+
+
+@cache
+def scorer() -> Scorer:
+    """The scorer of this release, read once."""
+    card = json.loads(FILE.read_text(encoding="utf-8"))
+    return Scorer(card["bias"], tuple(card["weights"][name] for name in NAMES), card["threshold"])
+
+
+def of_answer(sentences: Sequence[float]) -> float:
+    """How sure that a whole answer is not supported: as its worst sentence. 0 when no sentence claims anything.
+
+    On the development sets the mean of the sentences, halfway to it, and the chance that any of them is wrong come out
+    within 0.01 AUROC of each other; the worst is what an assistant acts on.
+    """
+    return max(sentences, default=0.0)

@@ -1,0 +1,248 @@
+"""Personal data: what is found and what is left alone, side by side; where values come from; cost."""
+
+from __future__ import annotations
+
+import socket
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+
+import presidio_analyzer.predefined_recognizers as predefined
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from presidio_analyzer import EntityRecognizer
+
+from guardrails.pii import DetectionTimeout, Detector, PiiGuard
+from guardrails.pii.detect import WINDOW, _Strict
+from guardrails.pii.recognizers import COMPANIES, OFF, USED
+from guardrails.types import Context, Evidence, Origin
+from tests.contracts import GuardContract
+
+DETECTOR = Detector()
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    return [(value.label, text[value.start : value.end]) for value in DETECTOR.detect(text)]
+
+
+class TestPiiGuardContract(GuardContract):
+    bad = (
+        "Write to anna.weiss@example.org.",
+        "My IBAN is DE89 3704 0044 0532 0130 00.",
+        "Ring me on +41 44 555 01 99 after five.",
+        "Passport number AB1234567, born on 12 March 1984.",
+    )
+    good = (
+        "The annual leave policy grants 25 days.",
+        "Version 10.2.1.5 was released with order 48812345.",
+        "The budget is 1 200 000 euro for 2024 and 2025.",
+    )
+
+    @pytest.fixture
+    def guard(self) -> PiiGuard:
+        return PiiGuard(DETECTOR)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # cards, accounts, wallets: the check digits decide
+        ("Card 4012-8888-8888-1881 was charged.", [("CREDIT_CARD", "4012-8888-8888-1881")]),
+        ("Card 4012-8888-8888-1882 was charged.", []),
+        ("It is my card number 630427373398.", [("CREDIT_CARD", "630427373398")]),
+        ("It is order number 630427373398.", []),
+        ("IBAN GB82 WEST 1234 5698 7654 32, please.", [("IBAN_CODE", "GB82 WEST 1234 5698 7654 32")]),
+        ("IBAN GB83 WEST 1234 5698 7654 32, please.", []),
+        ("Account number 12345678 at our bank.", [("US_BANK_NUMBER", "12345678")]),
+        ("Reference 12345678 at our desk.", []),
+        # e-mail, network, web
+        ("Mail x.y+z@sub.example.co.uk now", [("EMAIL_ADDRESS", "x.y+z@sub.example.co.uk")]),
+        ("Meet me @ the office, 5@10 each", []),
+        ("Host 192.168.20.7 is down", [("IP_ADDRESS", "192.168.20.7")]),
+        ("Version 1.2.3.4 is out", []),
+        ("MAC 00:1B:44:11:3A:B7 was seen", [("MAC_ADDRESS", "00:1B:44:11:3A:B7")]),
+        ("See https://example.org/a?b=c.", [("URL", "https://example.org/a?b=c")]),
+        ("See notes.md and the end.Then go", []),
+        (
+            "https://example.org/?to=a.b@example.com",
+            [("URL", "https://example.org/?to=a.b@example.com"), ("EMAIL_ADDRESS", "a.b@example.com")],
+        ),
+        # phones
+        ("Call +49 (0)30 23125 123 today", [("PHONE_NUMBER", "+49 (0)30 23125 123")]),
+        ("Tel.: 030 23125 123", [("PHONE_NUMBER", "030 23125 123")]),
+        ("Teléfono: 913 368 000", [("PHONE_NUMBER", "913 368 000")]),
+        ("Appelez le 06 12 34 56 78.", [("PHONE_NUMBER", "06 12 34 56 78")]),
+        ("Her mobile is 07700 900 123.", [("PHONE_NUMBER", "07700 900 123")]),
+        ("(415) 555-0132 is hers", [("PHONE_NUMBER", "(415) 555-0132")]),
+        ("Durchwahl 4471 ist neu", [("PHONE_NUMBER", "4471")]),
+        ("From 913 368 000 inhabitants", []),
+        ("A phone budget of 1 000 000 euro", []),
+        ("Tell me about 1234567 of them", []),
+        # births against other dates
+        ("She was born on 12.03.1984 in Ulm.", [("DATE_OF_BIRTH", "12.03.1984")]),
+        ("Fecha de nacimiento: 13/01/1960", [("DATE_OF_BIRTH", "13/01/1960")]),
+        ("Née le 3 mars 1990 à Lyon", [("DATE_OF_BIRTH", "3 mars 1990")]),
+        ("The policy dates from 12.03.1984.", [("DATE_TIME", "12.03.1984")]),
+        ("Chapter 12.03 and 3-4/32", []),
+        # numbers of persons, by country
+        ("My SSN is 078-05-1123.", [("US_SSN", "078-05-1123")]),
+        ("His NHS number is 401 023 2137.", [("UK_NHS", "401 023 2137")]),
+        ("National insurance: AA 12 34 56 B", [("UK_NINO", "AA 12 34 56 B")]),
+        ("Steuer-ID: 12345678903", [("DE_TAX_ID", "12345678903")]),
+        ("Steuer-ID: 12345678901", []),
+        ("Rechnung 12345678903 vom Mai", []),
+        ("Mi DNI es 12345678Z.", [("ES_NIF", "12345678Z")]),
+        ("Mi DNI es 12345678A.", []),
+        ("Codice fiscale RSSMRA85T10A562S", [("IT_FISCAL_CODE", "RSSMRA85T10A562S")]),
+        ("Sécu: 2 55 08 14 168 025 38", [("FR_SOCIAL_SECURITY", "2 55 08 14 168 025 38")]),
+        ("Sécu: 2 55 08 14 168 025 39", []),
+        ("AHV 756.9217.0769.85", [("CH_AHV", "756.9217.0769.85")]),
+        ("AHV 756.9217.0769.84", []),
+        ("SVNR 1237 010180", [("AT_SOCIAL_SECURITY", "1237 010180")]),
+        ("NASS: 28 12345678 40", [("ES_SOCIAL_SECURITY", "28 12345678 40")]),
+        ("Her passport is AB1234567.", [("UK_PASSPORT", "AB1234567")]),
+        ("Her parcel is AB1234567.", []),
+        # numbers by what they are called
+        ("Employee number: E-20417 starts", [("EMPLOYEE_ID", "E-20417")]),
+        ("Personalnummer 004711", [("EMPLOYEE_ID", "004711")]),
+        ("Kundennummer: 88-1234", [("CUSTOMER_ID", "88-1234")]),
+        ("MRN 12345678 was opened", [("MEDICAL_RECORD_NUMBER", "12345678")]),
+        ("Employee numbers rose by 2000", []),
+        # secrets
+        ("Password: hunter2!x", [("SECRET", "hunter2!x")]),
+        ("Password: must have twelve letters", []),
+        ("key sk-proj-abcdefghijklmnopqrstuvwx", [("SECRET", "sk-proj-abcdefghijklmnopqrstuvwx")]),
+        ("postgres://app:s3cret@db/x", [("SECRET", "s3cret")]),
+        # names with a title
+        ("Ask Dr. Anna Weiss, please.", [("PERSON", "Anna Weiss")]),
+        ("Frau Müller-Lüdenscheidt kommt", [("PERSON", "Müller-Lüdenscheidt")]),
+        ("Prof. Dr. med. Jean de la Cruz", [("PERSON", "Jean de la Cruz")]),
+        ("Mme Dupont répond", [("PERSON", "Dupont")]),
+        ("Ms. Manager and the frau next door", []),
+    ],
+)
+def test_hits_and_near_misses(text: str, expected: list[tuple[str, str]]) -> None:
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "label"), [("078051123", "US_PASSPORT"), ("4010232137", "UK_NHS"), ("12345678903", "DE_TAX_ID")]
+)
+def test_a_number_that_is_the_whole_text_needs_no_word(text: str, label: str) -> None:
+    assert [value for _, value in found(text)] == [text]
+    assert label not in {label for label, _ in found(f"Bring {text} boxes")}
+
+
+def test_every_recognizer_of_presidio_is_on_or_off_on_purpose() -> None:
+    known = {
+        name
+        for name in dir(predefined)
+        if isinstance(kind := getattr(predefined, name), type) and issubclass(kind, EntityRecognizer)
+    }
+    assert known - {"EntityRecognizer", "LocalRecognizer"} == USED.keys() | OFF.keys()
+    assert not USED.keys() & OFF.keys()
+
+
+def test_the_labels_of_companies_are_labels_that_are_used() -> None:
+    labels = {getattr(predefined, name)().supported_entities[0] for name in USED}
+    assert labels >= COMPANIES
+
+
+EVIDENCE = (
+    Evidence("public", "Our hot line is 030 23125 123; write to help@example.org.", public_contacts=True),
+    Evidence("private", "Anna lives at home: 030 23125 999, anna@example.net."),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("It is me@example.com.", Origin.USER),
+        ("It is ME@EXAMPLE.COM.", Origin.USER),
+        ("Call +49 30 23125 555.", Origin.USER),
+        ("Call 030-23125-123.", Origin.PUBLIC_DOCUMENT),
+        ("Call +49 30 23125123.", Origin.PUBLIC_DOCUMENT),
+        ("Write to help@example.org.", Origin.PUBLIC_DOCUMENT),
+        ("Call 030 23125 999.", Origin.DOCUMENT),
+        ("Write to anna@example.net.", Origin.DOCUMENT),
+        ("Write to hanna@example.net.", Origin.INVENTION),
+        ("Call 030 23125 998.", Origin.INVENTION),
+    ],
+)
+def test_a_value_has_the_origin_of_the_text_it_stands_in(text: str, origin: Origin) -> None:
+    context = Context("Is me@example.com right?", ("I am on 030 23125 555.",), EVIDENCE)
+    assert [finding.origin for finding in PiiGuard(DETECTOR).check(text, context)] == [origin]
+
+
+def test_what_the_reader_writes_is_the_readers_while_a_question_is_checked() -> None:
+    for context in (Context(), Context(question="I am at me@example.com")):
+        (finding,) = PiiGuard(DETECTOR).check("I am at me@example.com", context)
+        assert finding.origin is Origin.USER
+
+
+def test_without_evidence_a_value_of_an_answer_is_an_invention() -> None:
+    (finding,) = PiiGuard(DETECTOR).check("Write to me@example.com", Context(question="To whom do I write?"))
+    assert finding.origin is Origin.INVENTION
+
+
+@given(st.text(max_size=300), st.integers(0, 2 * WINDOW))
+@settings(max_examples=40, deadline=None)
+def test_a_value_is_found_wherever_it_stands_in_a_long_text(noise: str, place: int) -> None:
+    text = "word " * (place // 5) + "\n" + "mail anna.weiss@example.org now \n" + noise
+    start = text.index("anna.weiss")
+    assert any((v.start, v.end) == (start, start + 22) for v in DETECTOR.detect(text))
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=100, deadline=None)
+def test_values_never_overlap_unless_a_web_address_holds_one(text: str) -> None:
+    values = DETECTOR.detect(text)
+    for one, other in ((a, b) for a in values for b in values if a is not b):
+        assert one.end <= other.start or other.end <= one.start or "URL" in (one.label, other.label)
+
+
+@pytest.mark.parametrize(
+    "unit", ["a-", "1 ", "a.b@", "1-", "AB12 ", "/", "x=1&", "+", "(", "\u00a0", "aaaa:", "11 22 "]
+)
+def test_a_hostile_text_costs_time_in_proportion(unit: str) -> None:
+    DETECTOR.load()
+    begun = time.thread_time()
+    DETECTOR.detect((unit * 20_000)[:20_000])
+    assert time.thread_time() - begun < 4
+
+
+def test_an_expression_that_runs_out_of_time_raises_instead_of_passing_the_text() -> None:
+    shape = _Strict(r"(a|aa)+$", 0)
+    with pytest.raises(DetectionTimeout):
+        list(shape.finditer("a" * 60 + "b", timeout=0.05))
+
+
+def test_nothing_is_fetched_for_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a connection was tried")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    detector = Detector()
+    assert detector.detect("a@example.museum and https://example.zuerich/x")
+
+
+def test_threads_find_what_one_thread_finds() -> None:
+    texts = [f"Call +49 30 23125 {n:03} or mail n{n}@example.org" for n in range(40)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(DETECTOR.detect, texts)) == [DETECTOR.detect(text) for text in texts]
+
+
+def test_memory_stays_flat() -> None:
+    DETECTOR.detect("warm 1 a@example.org")
+    tracemalloc.start()
+    try:
+        for round_ in range(60):
+            DETECTOR.detect(f"word{round_} number {round_ * 7919} at n{round_}@example.org, tel {round_:09}")
+            if round_ == 20:
+                before = tracemalloc.get_traced_memory()[0]
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert grown < 100_000
