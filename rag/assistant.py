@@ -11,7 +11,7 @@ from guardrails.encoder import Encoder
 from guardrails.gate import Gate
 from guardrails.pseudonyms import Pseudonyms
 from guardrails.stream import sentences
-from guardrails.types import Action, Context, Evidence
+from guardrails.types import Action, Context, Evidence, Origin
 from rag.dialogue.memory import Memory
 from rag.dialogue.understand import understand
 from rag.errors import ModelError
@@ -77,6 +77,7 @@ class Assistant:
         Raises:
             NotRecorded: the log cannot be written. Nothing that it would have held was yielded.
         """
+        message = message.encode("utf-8", "replace").decode()  # halves of characters, from damaged input
         model = self._parts.model()
         turn = self._turn(conversation, reader, model)
         outcome: Outcome = "stopped"
@@ -109,6 +110,11 @@ class Assistant:
         search = understand(message, history)
         passages = self._parts.retrieve(search, reader)
         sources = self._sources(passages, Context(message, said))
+        if len(sources) < len(passages):
+            turn.failed("guard", "passage not checked")
+        if passages and not sources:
+            yield from self._withhold(turn)
+            return
         found = relevance(search.question, [source.passage for source in sources], self._parts.encoder)
         turn.searched(sources, found)
         if found < self._parts.settings.retrieval.relevant_from:
@@ -130,7 +136,7 @@ class Assistant:
         conversation: str,
     ) -> Iterator[Shown]:
         """The model's sentences that survive the gate; the documents' own when none does."""
-        found = extracts(search.question, [source.passage for source in sources], self._parts.encoder)
+        found = extracts(search.queries, [source.passage for source in sources], self._parts.encoder)
         written = self._generate(search, sources, found, history, model, conversation) if model else iter(())
         declined, broken = False, model is None
         try:
@@ -195,7 +201,8 @@ class Assistant:
         checked = self.gate.passage(evidence, Context())
         if checked is None:
             raise ModelError("the prompt could not be checked for personal data")
-        return names.hide(text, checked.personal)
+        secret = (finding for finding in checked.personal if finding.origin is not Origin.PUBLIC_DOCUMENT)
+        return names.hide(text, secret)
 
     def _check(
         self, turn: Turn, text: str, context: Context, sources: Sequence[Source], *, quoted: bool

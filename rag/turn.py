@@ -93,7 +93,7 @@ class Turn:
 
     def failed(self, stage: str, kind: str) -> None:
         """Record that a stage broke; the kind of error alone, since its message may quote."""
-        self._reasons.add(f"{stage} failed")
+        self._reasons.add(f"{stage} failure")
         self._append("failed", {"stage": stage, "error": kind}, {})
 
     def close(self, outcome: Outcome) -> None:

@@ -25,14 +25,18 @@ class Extract:
     score: float  # comparable within one question
 
 
-def extracts(question: str, passages: Sequence[Passage], encoder: Encoder) -> list[Extract]:
-    """Every sentence of the passages, in order of passage and place, scored by how much it tells about the question."""
+def extracts(queries: Sequence[str], passages: Sequence[Passage], encoder: Encoder) -> list[Extract]:
+    """Every sentence of the passages, in order of passage and place, scored by how much it tells about the question.
+
+    Args:
+        queries: ways to put the question, which count alike: a follow-up as it stands, and with what it continues.
+    """
     cut = [(number, start, text) for number, passage in enumerate(passages) for start, text in _cut(passage.chunk.text)]
     if not cut:
         return []
-    vectors = encoder.embed([question, *(f"{passages[number].chunk.title}\n{text}" for number, _, text in cut)])
-    closeness = vectors[1:] @ vectors[0]
-    wanted = _words(question)
+    vectors = encoder.embed([*queries, *(f"{passages[number].chunk.title}\n{text}" for number, _, text in cut)])
+    closeness = (vectors[len(queries) :] @ vectors[: len(queries)].T).mean(axis=1)
+    wanted = [_words(query) for query in queries]
     return [
         Extract(
             number,
@@ -88,5 +92,7 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(word[:5] for word in TERM.findall(text.casefold()) if word not in STOP_WORDS)
 
 
-def _share(wanted: frozenset[str], text: str) -> float:
-    return len(wanted & _words(text)) / len(wanted) if wanted else 0.0
+def _share(wanted: Sequence[frozenset[str]], text: str) -> float:
+    """The share of the queries' content words that a text holds, averaged over the queries."""
+    words = _words(text)
+    return sum(len(each & words) / max(1, len(each)) for each in wanted) / len(wanted)

@@ -192,7 +192,7 @@ def test_with_the_model_down_the_documents_are_quoted(house: House) -> None:
 def test_a_model_that_breaks_off_costs_the_wording_not_the_answer(house: House) -> None:
     at_once = house.ask(LEAVE, ScriptedModel(GOOD, breaks_after=0))
     assert outcome(at_once) == "quoted"
-    later = house.ask(LEAVE, ScriptedModel(f"{GOOD} Up to five days may be", breaks_after=13))
+    later = house.ask(LEAVE, ScriptedModel(f"{GOOD} Up to five days may be", breaks_after=16))
     assert text_of(later).startswith(GOOD)
     assert "broke off" in notices(later)[-1]
     assert any(event.facts["error"] == "ModelError" for event in house.log.read(kind="failed"))
@@ -219,10 +219,11 @@ def test_a_guard_that_fails_withholds_the_answer(
 ) -> None:
     others = [guard for guard in guards if guard.name != name]
     broken = house.with_guards(BrokenGuard(name, sound), *others)
-    shown = broken.ask(LEAVE, ScriptedModel(f"{GOOD} {GOOD}"))
+    shown = broken.ask(LEAVE, ScriptedModel(f"{GOOD} They lapse on 31 March."))
     assert len([piece for piece in shown if isinstance(piece, Sentence)]) <= sound
-    assert notices(shown)[-1] in (WITHHELD, NOT_FOUND)
-    assert GOOD not in everything_recorded(broken) or sound
+    assert (notices(shown)[-1], outcome(shown)) == (WITHHELD, "withheld")
+    assert not any(event.payload["written"] for event in house.log.read(kind="sentence")[sound:])  # type: ignore[index]
+    assert "guard failure" in ReviewDesk(house.log).queue(LOCAL_READER)[0].reasons
 
 
 def test_what_nobody_wrote_about_is_refused_with_the_nearest_titles(house: House) -> None:
@@ -274,7 +275,7 @@ def test_private_values_of_documents_are_masked_everywhere(house: House) -> None
     )
     assert "0871" not in repr(shown)
     assert "<PHONE_NUMBER>" in text_of(shown)
-    assert "0871" not in everything_recorded(house)
+    assert "7946 0871" not in everything_recorded(house)
     sentence = next(piece for piece in shown if isinstance(piece, Sentence))
     assert [mark.kind for mark in sentence.marks] == ["redacted"]
 
@@ -293,22 +294,22 @@ def test_an_invented_value_is_masked_and_flagged(house: House) -> None:
         ScriptedModel("The help desk answers on +44 20 7946 0999 on weekdays."),
     )
     assert "0999" not in repr(shown)
-    assert "0999" not in everything_recorded(house)
+    assert "7946 0999" not in everything_recorded(house)
     assert "not supported" in ReviewDesk(house.log).queue(LOCAL_READER)[0].reasons
 
 
 def test_the_readers_own_values_reach_no_record(house: House) -> None:
     house.ask("My number is +44 20 7946 0555. How many days of leave do I have?", ScriptedModel(GOOD))
-    assert "0555" not in everything_recorded(house)
+    assert "7946 0555" not in everything_recorded(house)
 
 
 def test_a_model_outside_sees_no_personal_data(house: House) -> None:
-    outside = ScriptedModel("Her home telephone is <PHONE_NUMBER_2>.", inside=False)
+    outside = ScriptedModel("Her home telephone is <PHONE_NUMBER_1>.", inside=False)
     question = "I am on +44 20 7946 0555. What is the home telephone of Helen Moxon?"
     shown = house.ask(question, outside)
     assert "0555" not in outside.told[0]
     assert "0871" not in outside.told[0]
-    assert "<PHONE_NUMBER_1>" in outside.told[0]
+    assert "+44 20 7946 0100" in outside.told[0]  # a public contact is no secret
     assert "Her home telephone is <PHONE_NUMBER>" in text_of(shown)
 
 
