@@ -15,6 +15,7 @@ from rag.web import words
 PAGES = (("Chat", "/"), ("Sources", "/sources"), ("Review", "/review/"), ("About", "/about"))
 REDACTED = re.compile(r"<((?:" + "|".join(words.PERSONAL_DATA) + r")(?:_\d+)?)>")
 LOCAL_TAG = "Local reader · all roles"
+WRAPPED = re.compile(r"(?<=[^\n]{50})\n(?=[^\W\d_])")  # after a long line, before a letter: no list, table or heading
 Spans = Iterable[tuple[int, int]]
 
 
@@ -38,6 +39,11 @@ def with_pills(text: str) -> str:
         parts += [safe(text[end : found.start()]), f'<span class="pill">{words.personal(found[1])} hidden</span>']
         end = found.end()
     return "".join([*parts, safe(text[end:])])
+
+
+def reflowed(text: str) -> str:
+    """The text without the line breaks of an editor that wrapped it, so that it fits the page; every place stays."""
+    return WRAPPED.sub(" ", text)
 
 
 def in_words(text: str) -> str:

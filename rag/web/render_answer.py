@@ -12,7 +12,20 @@ from itertools import pairwise
 
 from rag.types import Citation, Done, Mark, Sentence
 from rag.web import words
-from rag.web.render import CLOSE, COPY, FILE, INFO, WARN, highlighted, in_words, merged, notice, safe, with_pills
+from rag.web.render import (
+    CLOSE,
+    COPY,
+    FILE,
+    INFO,
+    WARN,
+    highlighted,
+    in_words,
+    merged,
+    notice,
+    reflowed,
+    safe,
+    with_pills,
+)
 
 NO_ANSWER = {
     "refused": "The documents do not answer this question.",
@@ -66,7 +79,7 @@ def _body(number: int, turn: Turn) -> str:
 
 
 def _sentence(where: str, sentence: Sentence, first_quote: bool) -> str:
-    words_only = sentence.text.rstrip()
+    words_only = reflowed(sentence.text).rstrip()
     space = sentence.text[len(words_only) :]
     body = _marked(where, words_only, sentence.marks) + _cites(where, sentence.citations)
     if sentence.quoted:
@@ -162,7 +175,7 @@ def _sources(turn: Turn) -> str:
     items = "".join(
         f'<li><details><summary><span class="number">{c.number}</span><span class="name">{safe(c.title)}</span>'
         f'<span class="quiet">{safe(place(c))}</span></summary>{_superseded(c)}'
-        f'<p class="passage" dir="auto">{highlighted(c.text, c.spans)}</p></details></li>'
+        f'<p class="passage" dir="auto">{highlighted(reflowed(c.text), c.spans)}</p></details></li>'
         for c in cited(turn.sentences)
     )
     return f'<section class="sources"><h3>Sources</h3><ol>{items}</ol></section>' if items else ""
@@ -196,7 +209,7 @@ def _source_panel(identifier: str, citation: Citation) -> str:
         f'<button type="button" class="icon" popovertarget="{identifier}" popovertargetaction="hide" autofocus '
         f'aria-label="Close source">{CLOSE}</button></div>'
         f'<p class="quiet">{FILE}<span>{safe(place(citation))}</span></p>{_superseded(citation)}'
-        f'<p class="passage" dir="auto" tabindex="0">{highlighted(citation.text, citation.spans)}</p>'
+        f'<p class="passage" dir="auto" tabindex="0">{highlighted(reflowed(citation.text), citation.spans)}</p>'
         '<p class="quiet hint">The highlighted words support the sentence.</p></div>'
     )
 

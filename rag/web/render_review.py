@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rag.web import words
-from rag.web.render import highlighted, safe, with_pills
+from rag.web.render import highlighted, reflowed, safe, with_pills
 
 if TYPE_CHECKING:
     from guardrails.audit.review import QueueItem, Record, SeenSentence
@@ -44,7 +44,8 @@ def _outcome(outcome: str) -> str:
 
 
 def record(seen: Record) -> str:
-    sentences = "".join(_sentence(number, sentence) for number, sentence in enumerate(seen.sentences, start=1))
+    numbers = {item.id: item.number for item in seen.evidence}
+    sentences = "".join(_sentence(number, sentence, numbers) for number, sentence in enumerate(seen.sentences, start=1))
     return (
         f'<article class="record"><p class="quiet">{words.age(seen.at)} · <time datetime="{seen.at.isoformat()}">'
         f"{seen.at:%d %b %Y %H:%M:%S} {seen.at.tzname() or 'UTC'}</time></p>"
@@ -61,9 +62,13 @@ def _none(text: str) -> str:
     return f'<p class="quiet">{text}</p>'
 
 
-def _sentence(number: int, sentence: SeenSentence) -> str:
+def _sentence(number: int, sentence: SeenSentence, numbers: Mapping[str, int]) -> str:
+    """``numbers``: of the passages as listed in the record; the reader's numbers count only those that were cited."""
     wrong = [finding for finding in sentence.findings if finding.kind != "supported"]
-    cited = "".join(f'<span class="number">{n}</span>' for n in sentence.cited)
+    support = {
+        numbers[span.evidence_id] for f in sentence.findings for span in f.support if span.evidence_id in numbers
+    }
+    cited = "".join(f'<span class="number">{n}</span>' for n in sorted(support) if sentence.cited)
     same = sentence.shown.strip() == sentence.written.strip()
     shown = (
         "the same"
@@ -118,7 +123,8 @@ def _evidence(seen: Record) -> str:
         f'<details class="evidence"{" open" if item.id in spans else ""}><summary>'
         f'<span class="number">{item.number}</span><span class="name">{safe(item.title)}</span>'
         f'<span class="quiet">{safe(item.source)}</span></summary>'
-        f'<p class="passage" dir="auto" tabindex="0">{highlighted(item.text, spans.get(item.id, ()))}</p></details>'
+        '<p class="passage" dir="auto" tabindex="0">'
+        f"{highlighted(reflowed(item.text), spans.get(item.id, ()))}</p></details>"
         for item in seen.evidence
     )
 

@@ -52,7 +52,7 @@ def _row(item: Shelved) -> str:
         f'<td class="figure" data-label="Chunks">{item.chunks}</td>'
         f'<td data-label="Added"><time datetime="{item.ingested_at.isoformat()}">{words.day(item.ingested_at)}</time>'
         "</td>"
-        f'<td data-label="State">{"".join(tags)}</td>'
+        f'<td data-label="State"><span class="tags">{"".join(tags)}</span></td>'
         f'<td class="do"><button type="button" class="plain danger" data-choose="{safe(item.source)}" '
         f'aria-label="Delete {safe(item.title)}">Delete</button></td></tr>'
     )
