@@ -61,7 +61,7 @@ evaluate.__doc__ = HELP
 def _progress() -> Iterator[OnProgress]:
     """A bar on standard error, one line for each thing that is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=cli_print.err, transient=True) as bar:
+    with Progress(*columns, console=cli_print.err, transient=True, disable=not cli_print.err.is_terminal) as bar:
         lines: dict[str, Any] = {}
 
         def on_progress(doing: str, done: int, total: int) -> None:

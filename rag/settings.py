@@ -43,7 +43,7 @@ class Retrieval(Part):
     passages: int = Field(5, ge=1, le=20, description="most passages that an answer may rest on")
     candidates: int = Field(50, ge=10, le=500, description="how many each search contributes before they are fused")
     relevant_from: float = Field(
-        0.30, ge=0, le=1, description="below this relevance the documents do not answer; see tests/quality/DECISIONS.md"
+        0.27, ge=0, le=1, description="below this relevance the documents do not answer; see tests/quality/DECISIONS.md"
     )
     chroma_url: str = Field("", description="a Chroma server, e.g. http://localhost:8000; empty: a folder of the state")
 

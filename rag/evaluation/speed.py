@@ -110,7 +110,7 @@ class _Remembering(Encoder):
         return super().embed(texts)
 
 
-class _TimedGuard:
+class TimedGuard:
     """A guard and the seconds spent in it."""
 
     def __init__(self, guard: Guard) -> None:
@@ -126,7 +126,7 @@ class _TimedGuard:
             self.seconds += time.perf_counter() - begun
 
 
-class _TimedModel:
+class TimedModel:
     """A model and the seconds spent waiting for its words."""
 
     def __init__(self, model: ChatModel) -> None:
@@ -211,8 +211,8 @@ def _answering(settings: Settings, questions: Sequence[str], on_progress: OnProg
 
 def _timed_answers(candor: Candor, questions: Sequence[str], on_progress: OnProgress) -> _Timing:
     parts, given = candor.assistant.parts, candor.model()
-    guards = [_TimedGuard(guard) for guard in parts.gate.guards]
-    model = _TimedModel(given) if given else None
+    guards = [TimedGuard(guard) for guard in parts.gate.guards]
+    model = TimedModel(given) if given else None
     assistant = Assistant(replace(parts, gate=Gate(guards, parts.gate.policy), model=lambda: model))
     firsts = []
     for number, question in enumerate(questions, start=1):

@@ -28,7 +28,11 @@ CORPUS = [
 ]
 QUERIES: list[dict[str, Any]] = [
     {"_id": "q1", "text": "How many days of annual leave do employees have?"},
-    {"_id": "q2", "text": "And how long must it be?", "history": [{"role": "user", "content": "Who sees my password?"}]},
+    {
+        "_id": "q2",
+        "text": "And how long must it be?",
+        "history": [{"role": "user", "content": "Who sees my password?"}],
+    },
     {"_id": "q3", "text": "What about the password?", "scope": "pumps"},
 ]
 QRELS = [("q1", "leave"), ("q2", "passwords"), ("q3", "pumps")]
