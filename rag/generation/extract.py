@@ -10,7 +10,7 @@ from guardrails.stream import sentences
 from rag.index.catalogue import STOP_WORDS, TERM
 from rag.types import Passage
 
-OVERLAP_WEIGHT = 0.35  # of shared words beside closeness of meaning
+OVERLAP_WEIGHT = 0.2  # of shared words beside closeness of meaning; see tests/quality/DECISIONS.md
 RANK_WEIGHT = 0.03  # lost per place of the passage in the ranking
 
 
