@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from guardrails.grounding.numbers import Number, numbers, supported
+from guardrails.grounding.numbers import Number, numbers, same, supported
 from guardrails.grounding.words import Word, is_negation, words
 
 if TYPE_CHECKING:
@@ -184,6 +184,24 @@ def _shared(sentence: Reading, passage: Reading) -> dict[int, set[tuple[str, str
 
 def _sentence_at(passage: Reading, start: int) -> int:
     return next((word.sentence for word in passage.words if word.end > start), 0)
+
+
+def _said(number: Number, sentence: Reading, passage: Reading) -> bool:
+    """Whether the passage has the number with its unit, or in a sentence that shares a word with ours.
+
+    Some number stands in nearly any passage: thirty days are not supported by thirty chairs.
+    """
+    keys = {word.key for word in sentence.content}
+    for other in passage.numbers:
+        if same(number, other):
+            at = _sentence_at(passage, other.start)
+            if (number.unit and number.unit == other.unit) or _shares(at, keys, passage):
+                return True
+    return False
+
+
+def _shares(index: int, keys: set[str], passage: Reading) -> bool:
+    return any(word.sentence == index and word.key in keys for word in passage.content)
 
 
 def _stands_in(key: str, passage: Reading, window: tuple[int, int]) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 WORDS: dict[str, float] = {
     **dict.fromkeys(("two", "zwei", "dos", "deux", "twice"), 2),
@@ -45,14 +45,15 @@ MONTHS: dict[str, int] = {
     for number, names in enumerate(
         (
             "jan january januar enero janvier", "feb february februar febrero février", "mar march märz marzo mars",
-            "apr april abril avril", "mai mayo", "jun june juni junio juin", "jul july juli julio juillet",
+            "apr april abril avril", "may mai mayo", "jun june juni junio juin", "jul july juli julio juillet",
             "aug august agosto août", "sep sept september septiembre septembre", "oct october oktober octubre octobre",
             "nov november noviembre novembre", "dec december dezember diciembre décembre",
         ),
         start=1,
     )
     for name in names.split()
-}  # fmt: skip  # "may" is far more often the verb
+}  # fmt: skip
+NOT_ALONE = frozenset({"may", "mar", "mars"})  # far more often something else, unless a day stands beside it
 UNITS: dict[str, str] = {
     unit: kind
     for kind, units in {
@@ -73,7 +74,15 @@ _ABOUT = """about around approximately roughly nearly almost over under some ca 
     unos casi aproximadamente más menos cerca environ presque près plus moins"""
 ABOUT = frozenset(_ABOUT.split())
 
-_DATE = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})\b|\b(\d{1,2})([./])\s?(\d{1,2})\5\s?(\d{4})\b")
+_ISO = re.compile(r"\b(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})\b")
+_DOTTED = re.compile(r"\b(?P<day>\d{1,2})(?P<mark>[./])\s?(?P<month>\d{1,2})(?P=mark)\s?(?P<year>\d{4})\b")
+_NAMES = "|".join(sorted(MONTHS, key=len, reverse=True))
+_NAMED = re.compile(
+    rf"\b(?P<day>\d{{1,2}})(?:\.|st|nd|rd|th|er)?\s+(?:of\s+|de\s+)?(?P<name>{_NAMES})\b"
+    rf"|\b(?P<name_>{_NAMES})\.?\s+(?P<day_>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:])",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"\b(?P<hour>\d{1,2}):(?P<minute>\d{2})(?!\d)|\b(?P<hour_>\d{1,2})\s?(?:Uhr|o'clock)\b")
 _NUMBER = re.compile(
     r"(?<![\w.,])[$€£]?\s?(\d+(?:[.,'\u2019\u00a0\u202f ]\d{3})+(?!\d)|\d+)"  # whole, with separators
     r"((?:[.,]\d+)?)(st|nd|rd|th|k|m|bn|%)?(?!\d)"
@@ -92,24 +101,35 @@ class Number:
     values: tuple[float, ...]  # what it may mean: 1.200 is twelve hundred or one point two
     unit: str = ""  # kind of unit beside it, where that is plain
     rough: bool = False  # "about", "nearly", "more than"
-    date: bool = False  # a part of a date, or a year
+    date: bool = False  # a date, a month or a year
 
 
 def numbers(text: str) -> list[Number]:
     """The numbers of ``text`` in order, those in words included. "One" is an article."""
-    found = [*_dates(text)]
-    taken = [(number.start, number.end) for number in found]
-    for match in _NUMBER.finditer(text):
-        start = match.start(1)
-        if not any(a <= start < b for a, b in taken):
-            found.append(_figure(text, match))
-    found += [number for number in _spelt(text)]
+    found: list[Number] = []
+    for kind in (_dates, _clock_times, _figures, _spelt, _months):
+        taken = [(number.start, number.end) for number in found]
+        found += [number for number in kind(text) if not any(a < number.end and number.start < b for a, b in taken)]
     return sorted(found, key=lambda number: (number.start, number.end))
 
 
 def supported(number: Number, known: Sequence[Number]) -> bool:
     """Whether one of ``known`` says the same: the value, and no other kind of unit."""
-    return any(_same_value(number, other) and _same_unit(number, other) for other in known)
+    return any(same(number, other) for other in known)
+
+
+def same(number: Number, other: Number) -> bool:
+    """Whether ``other`` says ``number``, or a date that it is a part of."""
+    return any(_same_value(number, part) and _same_unit(number, part) for part in _parts(other))
+
+
+def _parts(number: Number) -> tuple[Number, ...]:
+    """A date, its month and its day; any other number alone."""
+    if number.unit != "date":
+        return (number,)
+    months = replace(number, values=tuple(value // 100 for value in number.values), unit="month of the year")
+    days = replace(number, values=tuple(value % 100 for value in number.values), unit="")
+    return number, months, days
 
 
 def _same_value(number: Number, other: Number) -> bool:
@@ -128,16 +148,39 @@ def _same_unit(number: Number, other: Number) -> bool:
     return not number.unit or not other.unit or number.unit == other.unit
 
 
-def _dates(text: str) -> list[Number]:
-    found = []
-    for match in _DATE.finditer(text):
-        groups = [int(group) for group in match.groups() if group and group.isdecimal()]
-        found += [Number(match.start(), match.end(), (float(value),), date=True) for value in groups]
+def _dates(text: str) -> Iterator[Number]:
+    """Day and month as one value, 100 times the month and the day; the year is a number of its own."""
+    for match in (*_ISO.finditer(text), *_DOTTED.finditer(text)):
+        day, month = int(match["day"]), int(match["month"])
+        orders = {(month, day), (day, month)} if match.groupdict().get("mark") == "/" else {(month, day)}
+        values = tuple(sorted(100.0 * m + d for m, d in orders if 1 <= m <= 12 and 1 <= d <= 31))
+        if values:
+            year_first = match.start("year") == match.start()
+            between = (match.end("year") + 1, match.end()) if year_first else (match.start(), match.start("year") - 1)
+            yield Number(*between, values, "date", date=True)
+            yield Number(*match.span("year"), (float(match["year"]),), date=True)
+    for match in _NAMED.finditer(text):
+        name = match["name"] or match["name_"]
+        value = 100.0 * MONTHS[name.casefold()] + int(match["day"] or match["day_"])
+        yield Number(match.start(), match.end(), (value,), "date", date=True)
+
+
+def _clock_times(text: str) -> Iterator[Number]:
+    for match in _CLOCK.finditer(text):
+        minutes = 60 * int(match["hour"] or match["hour_"]) + int(match["minute"] or 0)
+        yield Number(*match.span(), (float(minutes),), "clock")
+
+
+def _figures(text: str) -> Iterator[Number]:
+    for match in _NUMBER.finditer(text):
+        yield _figure(text, match)
+
+
+def _months(text: str) -> Iterator[Number]:
     for match in _WORD.finditer(text):
-        month = MONTHS.get(match[0].casefold())
-        if month and (len(match[0]) > 3 or match[0][0].isupper()):
-            found.append(Number(*match.span(), (float(month),), date=True))
-    return found
+        name = match[0].casefold()
+        if name in MONTHS and name not in NOT_ALONE and (len(name) > 3 or match[0][0].isupper()):
+            yield Number(*match.span(), (float(MONTHS[name]),), "month of the year", date=True)
 
 
 def _figure(text: str, match: re.Match[str]) -> Number:
@@ -178,8 +221,7 @@ def _rough(text: str, start: int) -> bool:
     return any(word in ABOUT for word in before[-2:])
 
 
-def _spelt(text: str) -> list[Number]:
-    found = []
+def _spelt(text: str) -> Iterator[Number]:
     for match in re.finditer(r"[^\W\d_]+(?:-[^\W\d_]+)?", text):
         value = _spelt_value(match[0].casefold())
         if value is None:
@@ -187,8 +229,7 @@ def _spelt(text: str) -> list[Number]:
         after = _WORD.match(text, _skip(text, match.end()))
         following = after[0].casefold() if after else ""
         value *= MAGNITUDES.get(following, 1.0) if len(following) > 2 else 1.0
-        found.append(Number(*match.span(), (value,), UNITS.get(following, ""), _rough(text, match.start())))
-    return found
+        yield Number(*match.span(), (value,), UNITS.get(following, ""), _rough(text, match.start()))
 
 
 def _spelt_value(word: str) -> float | None:
