@@ -157,6 +157,11 @@ def test_a_refusal_names_the_nearest_documents() -> None:
     assert "Annual leave 2025" in html
 
 
+def test_lines_that_an_editor_wrapped_are_joined_and_every_place_stays() -> None:
+    wrapped = "Full-time staff in all countries have 28 days of paid annual leave\nin each year.\n\n- one\nTwo\n"
+    assert render.reflowed(wrapped) == wrapped.replace("leave\nin", "leave in")
+
+
 def test_direction_marks_and_control_characters_do_not_reach_the_page() -> None:
     assert render.safe("a\u202eb\u2066c\x00d\ud800e\nf") == "abcde\nf"
 
