@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from guardrails.audit.log import AuditLog
 from guardrails.encoder import Encoder
 from guardrails.gate import Gate
-from guardrails.pseudonyms import Pseudonyms
-from guardrails.stream import sentences
-from guardrails.types import Action, Context, Evidence, Origin
+from guardrails.types import Action, Checked, Context, Evidence
 from rag.dialogue.memory import Memory
 from rag.dialogue.understand import understand
 from rag.errors import ModelError
-from rag.generation.extract import Extract, extracts, quotable, within
+from rag.generation.extract import Extract, extracts, quotable
 from rag.generation.models import ChatModel
-from rag.generation.models import Turn as Said
-from rag.generation.prompt import declines, prompt, without_markers
+from rag.generation.prompt import declines
+from rag.generation.write import Writer
 from rag.index.relevance import relevance
 from rag.index.retrieve import Retriever
 from rag.settings import Settings
 from rag.turn import Source, Turn
-from rag.types import Done, Message, Notice, Outcome, Passage, Reader, Search, Sentence, Shown, Status
+from rag.types import Done, Message, Notice, Outcome, Passage, Reader, Search, Shown, Status
 
 logger = logging.getLogger(__name__)
 
@@ -56,13 +54,31 @@ class Parts:
     memory: Memory
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one answer is made from."""
+
+    turn: Turn
+    search: Search
+    sources: Sequence[Source]
+    found: Sequence[Extract]  # the sentences of the sources
+    context: Context
+    history: Sequence[Message]
+    model: ChatModel | None
+    conversation: str
+
+
+class CannotCheck(Exception):
+    """A guard failed: nothing more of this answer may be shown."""
+
+
 class Assistant:
     """Answers questions from the index. One instance serves every reader."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self.gate = parts.gate
-        self._pseudonyms: dict[str, Pseudonyms] = {}
+        self._writer = Writer(parts.gate, parts.settings.generation.evidence_characters)
 
     @property
     def parts(self) -> Parts:
@@ -122,113 +138,74 @@ class Assistant:
             return
 
         context = Context(message, said, tuple(source.evidence for source in sources))
+        best = extracts(search.queries, [source.passage for source in sources], self._parts.encoder)
         yield Status("Reading and writing…")
-        yield from self._write_or_quote(turn, search, sources, context, history, model, conversation)
+        yield from self._write_or_quote(Given(turn, search, sources, best, context, history, model, conversation))
 
-    def _write_or_quote(
-        self,
-        turn: Turn,
-        search: Search,
-        sources: Sequence[Source],
-        context: Context,
-        history: Sequence[Message],
-        model: ChatModel | None,
-        conversation: str,
-    ) -> Iterator[Shown]:
+    def _write_or_quote(self, given: Given) -> Iterator[Shown]:
         """The model's sentences that survive the gate; the documents' own when none does."""
-        found = extracts(search.queries, [source.passage for source in sources], self._parts.encoder)
-        written = self._generate(search, sources, found, history, model, conversation) if model else iter(())
-        declined, broken = False, model is None
+        turn = given.turn
+        broken = given.model is None
         try:
-            for text in written:
-                if declines(text):
-                    declined = True
-                    break
-                shown = self._check(turn, text, context, sources, quoted=False)
-                if isinstance(shown, Done):
-                    yield from self._withhold(turn)
-                    return
-                if shown:
-                    yield shown
+            declined = yield from self._write(given)
         except ModelError as error:
             turn.failed("generation", type(error).__name__)
-            broken = True
-        finally:
-            _close(written)
+            declined, broken = False, True
+        except CannotCheck:
+            yield from self._withhold(turn)
+            return
         if declined and not turn.sentences:
-            yield from self._refuse(turn, sources)
+            yield from self._refuse(turn, given.sources)
         elif turn.sentences:
             yield from self._conclude(turn, broken=broken)
         else:
-            yield from self._quote(turn, found, context, sources, QUOTED_DOWN if broken else QUOTED_UNSUPPORTED)
+            yield from self._quote(given, QUOTED_DOWN if broken else QUOTED_UNSUPPORTED)
 
-    def _generate(
-        self,
-        search: Search,
-        sources: Sequence[Source],
-        found: Sequence[Extract],
-        history: Sequence[Message],
-        model: ChatModel,
-        conversation: str,
-    ) -> Iterator[str]:
-        """Sentences as the model writes them, before any guard has seen them."""
-        chosen = within(found, self._parts.settings.generation.evidence_characters)
-        names = self._pseudonyms.setdefault(conversation, Pseudonyms())
-        hides = not (model.inside or self.gate.policy.personal_data.models_outside_see_it)
+    def _write(self, given: Given) -> Generator[Shown, None, bool]:
+        """Show what the model writes, sentence by sentence; whether it says that the sources do not answer."""
+        if given.model is None:
+            return False
+        waiting: list[Checked] = []  # sentences that claim nothing ("Here is why:") wait for one that does
+        written = self._writer(given.model, given.search, given.sources, given.found, given.history, given.conversation)
+        for text in written:
+            if declines(text):
+                return True
+            checked = self.gate.sentence(text, given.context)
+            if not checked.kept.findings and checked.action is Action.SHOW:
+                waiting.append(checked)
+                continue
+            for earlier in waiting if checked.action < Action.DROP else ():
+                yield from self._show(given, earlier, quoted=False)
+            waiting = []
+            yield from self._show(given, checked, quoted=False)
+        return False
 
-        def told(text: str, public: bool = False) -> str:
-            return self._disguised(text, names, public) if hides else text
+    def _show(self, given: Given, checked: Checked, *, quoted: bool) -> Iterator[Shown]:
+        """Record a checked sentence, then show it, unless it was dropped.
 
-        texts = [
-            (told(s.title), told("".join(e.text for e in chosen if e.passage == number), s.evidence.public_contacts))
-            for number, s in enumerate(sources)
-            if any(extract.passage == number for extract in chosen)
-        ]
-        earlier: list[Said] = [("human" if m.role == "user" else "ai", told(m.content)) for m in history]
-        pieces = model.stream(prompt(told(search.question), texts, earlier))
-        seen: set[str] = set()
-        try:
-            for sentence in sentences(without_markers(pieces)):
-                if (bare := " ".join(sentence.split()).casefold()) in seen:
-                    return  # a model that repeats itself has nothing more to say
-                seen.add(bare)
-                yield names.restore(sentence) if hides else sentence
-        finally:
-            _close(pieces)
+        Raises:
+            CannotCheck: nothing more of this answer may be shown.
+        """
+        sentence = given.turn.wrote(checked, {source.evidence.id: source for source in given.sources}, quoted=quoted)
+        if checked.action is Action.WITHHOLD:
+            raise CannotCheck
+        if sentence:
+            yield sentence
 
-    def _disguised(self, text: str, names: Pseudonyms, public: bool) -> str:
-        evidence = Evidence("", text, public_contacts=public)
-        checked = self.gate.passage(evidence, Context())
-        if checked is None:
-            raise ModelError("the prompt could not be checked for personal data")
-        secret = (finding for finding in checked.personal if finding.origin is not Origin.PUBLIC_DOCUMENT)
-        return names.hide(text, secret)
-
-    def _check(
-        self, turn: Turn, text: str, context: Context, sources: Sequence[Source], *, quoted: bool
-    ) -> Sentence | Done | None:
-        """A sentence that may be shown; None when it was dropped; Done when nothing more may be shown."""
-        checked = self.gate.sentence(text, context)
-        sentence = turn.wrote(checked, {source.evidence.id: source for source in sources}, quoted=quoted)
-        return Done(turn.id, "withheld") if checked.action is Action.WITHHOLD else sentence
-
-    def _quote(
-        self, turn: Turn, found: Sequence[Extract], context: Context, sources: Sequence[Source], why: str
-    ) -> Iterator[Shown]:
-        turn.noticed(why)
+    def _quote(self, given: Given, why: str) -> Iterator[Shown]:
+        given.turn.noticed(why)
         yield Notice(why)
-        for extract in quotable(found, MOST_QUOTED):
-            own = Context(context.question, context.history, (sources[extract.passage].evidence,))
-            shown = self._check(turn, extract.text.strip() + "\n", own, sources, quoted=True)
-            if isinstance(shown, Done):
-                yield from self._withhold(turn)
+        for extract in quotable(given.found, MOST_QUOTED):
+            own = replace(given.context, evidence=(given.sources[extract.passage].evidence,))
+            try:
+                yield from self._show(given, self.gate.sentence(extract.text.strip() + "\n", own), quoted=True)
+            except CannotCheck:
+                yield from self._withhold(given.turn)
                 return
-            if shown:
-                yield shown
-        if not turn.sentences:
-            yield from self._refuse(turn, sources)
+        if not given.turn.sentences:
+            yield from self._refuse(given.turn, given.sources)
             return
-        yield Done(turn.id, "quoted")
+        yield Done(given.turn.id, "quoted")
 
     def _conclude(self, turn: Turn, *, broken: bool) -> Iterator[Shown]:
         if turn.dropped:
@@ -282,9 +259,3 @@ def _problem(message: str, action: Action) -> str:
     if not any(character.isalnum() for character in message):
         return EMPTY
     return TOO_LONG if len(message) > LONGEST_QUESTION else ""
-
-
-def _close(pieces: Iterator[str]) -> None:
-    """Stop a generator at once, so that a model that nobody listens to stops writing."""
-    if close := getattr(pieces, "close", None):
-        close()

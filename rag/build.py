@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from guardrails.grounding.guard import GroundingGuard
-
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk
 from guardrails.encoder import Encoder
 from guardrails.gate import Gate
+from guardrails.grounding.guard import GroundingGuard
 from guardrails.pii.guard import PiiGuard
 from guardrails.policy import PolicyError
 from guardrails.policy import load as load_policy
@@ -167,6 +166,17 @@ class Candor:
             raise InstallationError(self.startup.failed) from error
         self.startup.end()
 
+    def start(self, first_documents: Path | None = None) -> None:
+        """Begin to ``load`` in the background; returns at once. ``startup`` tells how far it is."""
+
+        def load() -> None:
+            try:
+                self.load(first_documents)
+            except CandorError as error:
+                logger.error("%s", error)
+
+        threading.Thread(target=load, name="loading", daemon=True).start()
+
     def _load(self) -> None:
         state, run = self.settings.state, self.startup.run
         policy = load_policy(self.settings.guards.policy)
@@ -201,20 +211,6 @@ class Candor:
         if part is None:
             raise StillLoading(self.startup.failed or "Candor is still loading; try again in a few seconds")
         return part
-
-
-def start(settings: Settings, first_documents: Path | None = None) -> Candor:
-    """Begin to load in the background, see ``Candor.load``; returns at once. ``startup`` tells how far it is."""
-    candor = Candor(settings)
-
-    def load() -> None:
-        try:
-            candor.load(first_documents)
-        except CandorError as error:
-            logger.error("%s", error)
-
-    threading.Thread(target=load, name="loading", daemon=True).start()
-    return candor
 
 
 def quiet() -> None:

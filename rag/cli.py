@@ -13,7 +13,7 @@ import typer
 
 from rag import cli_print
 from rag.access import LOCAL_READER
-from rag.build import Candor, quiet, samples, start
+from rag.build import Candor, quiet, samples
 from rag.cli_audit import audit
 from rag.cli_evaluate import evaluate
 from rag.errors import CandorError, OwnedElsewhere
@@ -53,10 +53,10 @@ def run(
     values = load_settings(settings, **({"web": {"port": port}} if port else {}))
     with listen(values.web.host, values.web.port) as listening, owning(values.state) as owner:
         url = f"http://{values.web.host}:{values.web.port}"
-        candor = start(values, None if empty else samples())
+        candor = Candor(values)
         cli_print.say(f"Candor: {url}   (Ctrl-C ends it)")
         try:
-            serve(candor, listening, owner.announce(url))
+            serve(candor, listening, owner.announce(url), None if empty else samples())
         finally:
             candor.close()
 

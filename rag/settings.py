@@ -55,7 +55,7 @@ class Generation(Part):
     base_url: str = Field("", description="address of an OpenAI-compatible endpoint; empty: the provider's own")
     api_key: SecretStr = Field(SecretStr(""), description="prefer the variable CANDOR_GENERATION__API_KEY")
     temperature: float = Field(0.0, ge=0, le=2)
-    max_tokens: int = Field(220, ge=16, le=4096)
+    max_tokens: int = Field(160, ge=16, le=4096)
     first_token_seconds: float = Field(30, gt=0, description="a model that says nothing for so long counts as down")
     evidence_characters: int = Field(
         1800,

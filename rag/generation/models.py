@@ -12,6 +12,10 @@ from rag.settings import Generation
 
 logger = logging.getLogger(__name__)
 
+# Of llama.cpp: words repeated after 6 others are made unlikely ("DRY"), within the last 96 tokens, so that copying
+# from the sources, which stand before, is not.
+AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 96}
+
 Turn = tuple[Literal["system", "human", "ai"], str]
 
 
@@ -62,7 +66,7 @@ class EmbeddedModel:
 
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
         endpoint = self._server.endpoint()
-        chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings)
+        chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings, **AGAINST_LOOPS)
         try:
             yield from _streamed(chat, turns, self.name)
         except ModelError:
@@ -94,7 +98,7 @@ def chat_model(settings: Generation) -> ChatModel:
     return LangChainModel(settings.model, _by_provider(provider, name, settings))
 
 
-def _openai(name: str, base_url: str, key: str, settings: Generation) -> Any:
+def _openai(name: str, base_url: str, key: str, settings: Generation, **sampling: object) -> Any:
     """Any endpoint that speaks the OpenAI protocol: vLLM, llama.cpp, Ollama, a cloud."""
     from langchain_openai import ChatOpenAI
 
@@ -107,6 +111,7 @@ def _openai(name: str, base_url: str, key: str, settings: Generation) -> Any:
         timeout=settings.first_token_seconds,
         max_retries=0,
         stream_usage=False,
+        extra_body=sampling or None,
     )
 
 

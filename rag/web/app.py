@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import CandorError, SettingsError
@@ -53,11 +54,16 @@ def build_app(candor: Candor, owner: Address | None = None) -> FastAPI:
     return app
 
 
-def serve(candor: Candor, listening: socket.socket, owner: Address) -> None:
-    """Serve until interrupted, the pages to readers and the owner's door to other processes of this user."""
+def serve(candor: Candor, listening: socket.socket, owner: Address, first_documents: Path | None) -> None:
+    """Serve until interrupted, the pages to readers and the owner's door to other processes of this user.
+
+    The parts begin to load once the page is built: side by side, both would be late.
+    """
     import uvicorn
 
-    config = uvicorn.Config(build_app(candor, owner), log_level="warning", access_log=False, server_header=False)
+    app = build_app(candor, owner)
+    candor.start(first_documents)
+    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     uvicorn.Server(config).run(sockets=[listening])
 
 

@@ -60,7 +60,7 @@ class Writer(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    from rag.build import quiet, start
+    from rag.build import Candor, quiet
 
     folder = tmp_path_factory.mktemp("documents")
     for name, text in DOCUMENTS.items():
@@ -73,7 +73,8 @@ def address(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         "base_url": f"http://127.0.0.1:{writer.server_address[1]}/v1",
         "api_key": "none",
     }
-    candor = start(load(state=str(tmp_path_factory.mktemp("state")), generation=model), folder)
+    candor = Candor(load(state=str(tmp_path_factory.mktemp("state")), generation=model))
+    candor.start(folder)
     with served(candor) as address:
         assert candor.startup.wait(240), candor.startup.failed
         yield address

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.gate import Gate, redact
-from guardrails.policy import PRESETS, Policy, PolicyError, load
+from guardrails.policy import PRESETS, Policy, PolicyError, Unsupported, load
 from guardrails.types import Action, Context, Evidence, Finding, Kind, Origin
 
 POLICY = load()
@@ -70,7 +70,9 @@ def test_what_the_policy_does_not_hold_personal_stays_in_the_record_too() -> Non
 
 @pytest.mark.parametrize(("score", "action", "shown"), [(0.6, Action.FLAG, TEXT), (0.95, Action.DROP, "")])
 def test_an_unsupported_sentence_is_marked_or_dropped(score: float, action: Action, shown: str) -> None:
-    checked = gate(finding(0, 4, kind="unsupported", origin=None, score=score)).sentence(TEXT, Context())
+    marking = POLICY.model_copy(update={"unsupported": Unsupported(drop_from=0.7)})
+    guard = ScriptedGuard("pii", finding(0, 4, kind="unsupported", origin=None, score=score))
+    checked = Gate([guard], marking).sentence(TEXT, Context())
     assert (checked.action, checked.shown.text, checked.kept.text) == (action, shown, TEXT)
 
 

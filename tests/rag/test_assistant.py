@@ -339,6 +339,18 @@ def test_a_model_that_loops_is_stopped(house: House) -> None:
     assert model.stopped
 
 
+def test_words_in_a_circle_are_stopped_and_replaced(house: House) -> None:
+    model = ScriptedModel("The Council of" + " the Council of" * 50)
+    shown = house.ask(LEAVE, model)
+    assert (outcome(shown), "Council of the Council" in text_of(shown)) == ("quoted", False)
+
+
+def test_words_that_claim_nothing_wait_for_those_that_do(house: House) -> None:
+    assert "Here is what I found" not in text_of(house.ask(LEAVE, ScriptedModel("Here is what I found:")))
+    both = house.ask(LEAVE, ScriptedModel(f"Here is what I found:\n\n{GOOD}"))
+    assert text_of(both) == f"Here is what I found:\n\n{GOOD}"
+
+
 def test_many_readers_at_once_get_their_own_answers(house: House) -> None:
     answers: dict[int, str] = {}
 
