@@ -5,7 +5,7 @@ FOLDER holds ``*.train.jsonl.gz`` and ``*.dev.jsonl.gz`` as `shared/data/groundi
 supported; of an ungrounded one at least one is not, and that is taken to be the one that looks worst, again after every
 fit. Sets count by the root of their size and their two classes alike, so that no set's habits decide.
 
-Takes about ten minutes on two cores, most of it the encoder.
+Takes about ten minutes on two idle cores, most of it the encoder.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 
 from guardrails.encoder import Encoder
-from guardrails.grounding.align import NAMES, Match, Reading, features, match
+from guardrails.grounding.align import NAMES, Features, Match, Reading, features, match
 from guardrails.grounding.claims import claims_nothing
-from guardrails.grounding.score import FILE
+from guardrails.grounding.score import FILE, Scorer
 from guardrails.stream import sentences
 
 logger = logging.getLogger(__name__)
@@ -162,8 +162,9 @@ def _descend(start: Fit, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Fi
 
 
 def threshold(fitted: Fit, good: Sequence[Answer]) -> float:
-    """The lowest step at which few enough good answers are flagged."""
-    worst = [max(map(fitted.unsupported, answer.sentences), default=0.0) for answer in good]
+    """The lowest step at which few enough good answers are flagged, judged as the guard judges."""
+    scorer = Scorer(fitted.bias, tuple(map(float, fitted.weights)), 0.0)
+    worst = [max((scorer.unsupported(Features(*s)) for s in answer.sentences), default=0.0) for answer in good]
     steps = np.arange(STEP, 1.0, STEP)
     return float(next(step for step in steps if np.mean([score >= step for score in worst]) <= ALARMS).round(2))
 

@@ -1,0 +1,80 @@
+"""What the guards' figures are compared with: ``python -m tests.quality.baselines pii|grounding FILE``.
+
+Plain Presidio, as it comes without a spaCy model; and what can be said of an answer without any guard.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from guardrails.encoder import Encoder
+from guardrails.grounding.words import words
+from guardrails.pii import Detection
+from guardrails.pii.domains import keep_presidio_offline
+from rag.evaluation import grounding, pii
+
+LANGUAGES = ("en", "de", "es", "fr")
+
+
+@cache
+def presidio() -> Any:
+    """The default recognizers of each language over a blank pipeline; no context words, since that has no lemmas."""
+    import spacy
+    from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
+    from presidio_analyzer.nlp_engine import SpacyNlpEngine
+
+    class Blank(SpacyNlpEngine):  # type: ignore[misc]  # Presidio publishes no types
+        def __init__(self) -> None:
+            super().__init__([{"lang_code": language, "model_name": "blank"} for language in LANGUAGES])
+            self.nlp = {language: spacy.blank(language) for language in LANGUAGES}
+
+    keep_presidio_offline()
+    registry = RecognizerRegistry(supported_languages=list(LANGUAGES))
+    registry.load_predefined_recognizers(languages=list(LANGUAGES))
+    return AnalyzerEngine(registry=registry, nlp_engine=Blank(), supported_languages=list(LANGUAGES))
+
+
+def plain_presidio(language: str) -> Callable[[str], list[Detection]]:
+    def find(text: str) -> list[Detection]:
+        results = presidio().analyze(text, language)
+        return [Detection(r.entity_type, r.start, r.end, min(1.0, r.score), "") for r in results]
+
+    return find
+
+
+def trivial(path: Path) -> dict[str, float | None]:
+    """AUROC of new words (those of the question known), of length, and of unlike embeddings, in rows of answers."""
+    rows = grounding.read(path)
+    labels = [row.ungrounded for row in rows]
+    new = []
+    for row in rows:
+        texts = [row.context.question, *(passage.text for passage in row.context.evidence)]
+        known = {word.key for text in texts for word in words(text)}
+        new.append(float(sum(word.content and word.key not in known for word in words(row.answer))))
+    encoder = Encoder()
+    unlike = []
+    for row in rows:
+        answer, *passages = encoder.embed([row.answer, *(passage.text for passage in row.context.evidence)])
+        unlike.append(1 - max(float(answer @ passage) for passage in passages))
+    length = [float(len(row.answer)) for row in rows]
+    scores = {"new words": new, "length": length, "embedding": unlike}
+    return {name: grounding.figures(labels, values, 0.0)["auroc"] for name, values in scores.items()}
+
+
+def main(task: str, file: str) -> None:
+    path = Path(file)
+    if task == "grounding":
+        figures: dict[str, Any] = dict(trivial(path))
+    else:
+        language = {"german_ler": "de", "meddocan": "es", "europeana_fr": "fr"}.get(path.name.partition(".")[0], "en")
+        figures = pii.measure(path, find=plain_presidio(language))
+    sys.stdout.write(json.dumps({"file": path.name, **figures}) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
