@@ -14,7 +14,7 @@ from rag.dialogue.memory import Memory
 from rag.dialogue.understand import understand
 from rag.errors import ModelError
 from rag.generation.extract import Extract, extracts, quotable
-from rag.generation.models import ChatModel
+from rag.generation.models import NONE, ChatModel
 from rag.generation.prompt import declines
 from rag.generation.write import Writer
 from rag.index.relevance import relevance
@@ -35,6 +35,7 @@ TOO_LONG = (
     "Ask one question at a time, and put long texts in as documents."
 )
 NOT_FOUND = "The documents do not answer this question."
+QUOTED = "These are the documents' own words."
 QUOTED_DOWN = "The writing model is not available. These are the documents' own words."
 QUOTED_UNSUPPORTED = "What the model wrote did not stand up to the check. These are the documents' own words instead."
 WITHHELD = "This answer was withheld: a safety check could not be made. Whoever runs this installation can see why."
@@ -145,7 +146,8 @@ class Assistant:
     def _write_or_quote(self, given: Given) -> Iterator[Shown]:
         """The model's sentences that survive the gate; the documents' own when none does."""
         turn = given.turn
-        broken = given.model is None
+        quotes_only = self._parts.settings.generation.model == NONE
+        broken = given.model is None and not quotes_only
         try:
             declined = yield from self._write(given)
         except ModelError as error:
@@ -159,7 +161,7 @@ class Assistant:
         elif turn.sentences:
             yield from self._conclude(turn, broken=broken)
         else:
-            yield from self._quote(given, QUOTED_DOWN if broken else QUOTED_UNSUPPORTED)
+            yield from self._quote(given, QUOTED if quotes_only else QUOTED_DOWN if broken else QUOTED_UNSUPPORTED)
 
     def _write(self, given: Given) -> Generator[Shown, None, bool]:
         """Show what the model writes, sentence by sentence; whether it says that the sources do not answer."""

@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    err.print(f"candor: {plain(text)}", markup=False, style="red")
+    err.print(f"candor: {plain(text)}", markup=False, style="red", soft_wrap=True)
 
 
 def waiting(text: str) -> AbstractContextManager[Any]:

@@ -11,6 +11,7 @@ from guardrails.audit.log import AuditLog
 from rag.access import LOCAL_READER
 from rag.build import Candor
 from rag.errors import CandorError
+from rag.generation.models import NONE
 from rag.installed import model_files
 from rag.settings import Settings
 from rag.types import Done, Sentence
@@ -102,5 +103,7 @@ def _answer(candor: Candor) -> str:
 
 def _writing_model(candor: Candor) -> Finding:
     model = candor.model()
+    if candor.settings.generation.model == NONE:
+        return Finding("writing model", True, "none, as the settings say: answers are quotations")
     detail = model.name if model else candor.startup.warning + "; until then answers are quotations"
     return Finding("writing model", model is not None, detail)

@@ -50,7 +50,7 @@ class Retrieval(Part):
 
 class Generation(Part):
     model: str = Field(
-        "embedded", description='"embedded", or "provider:name", e.g. "ollama:llama3.1", "openai:gpt-4o"'
+        "embedded", description='"embedded", "none" for quotations only, or "provider:name", e.g. "ollama:llama3.1"'
     )
     base_url: str = Field("", description="address of an OpenAI-compatible endpoint; empty: the provider's own")
     api_key: SecretStr = Field(SecretStr(""), description="prefer the variable CANDOR_GENERATION__API_KEY")

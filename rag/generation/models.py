@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 # from the sources, which stand before, is not.
 AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 96}
 
+NONE = "none"  # answers are quotations
+
 Turn = tuple[Literal["system", "human", "ai"], str]
 
 
@@ -77,20 +79,24 @@ class EmbeddedModel:
         self._server.stop()
 
 
-def chat_model(settings: Generation) -> ChatModel:
-    """The model that the settings name. Nothing is contacted yet; the embedded one is started.
+def chat_model(settings: Generation) -> ChatModel | None:
+    """The model that the settings name; None for "none". Nothing is contacted yet; the embedded one is started.
 
     Raises:
-        SettingsError: the name is not "embedded" or "provider:name", or the provider's package is not installed.
+        SettingsError: the name is not "embedded", "none" or "provider:name", or the provider's package is not installed.
         ModelError: the embedded model cannot be started.
     """
+    if settings.model == NONE:
+        return None
     if settings.model == "embedded":
         server = EmbeddedServer()
         server.endpoint()
         return EmbeddedModel(server, settings)
     provider, colon, name = settings.model.partition(":")
     if not (provider and colon and name):
-        raise SettingsError(f'settings: generation.model "{settings.model}" is neither "embedded" nor "provider:name"')
+        raise SettingsError(
+            f'settings: generation.model "{settings.model}" is neither "embedded", "none" nor "provider:name"'
+        )
     if provider == "openai":
         return LangChainModel(
             settings.model, _openai(name, settings.base_url, settings.api_key.get_secret_value(), settings)

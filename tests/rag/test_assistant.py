@@ -20,7 +20,17 @@ from guardrails.pii.guard import PiiGuard
 from guardrails.policy import load as load_policy
 from guardrails.types import Guard
 from rag.access import LOCAL_READER
-from rag.assistant import EMPTY, NOT_FOUND, QUOTED_DOWN, QUOTED_UNSUPPORTED, TOO_LONG, WITHHELD, Assistant, Parts
+from rag.assistant import (
+    EMPTY,
+    NOT_FOUND,
+    QUOTED,
+    QUOTED_DOWN,
+    QUOTED_UNSUPPORTED,
+    TOO_LONG,
+    WITHHELD,
+    Assistant,
+    Parts,
+)
 from rag.dialogue.memory import Memory
 from rag.errors import NotRecorded
 from rag.generation.models import ChatModel
@@ -187,6 +197,13 @@ def test_with_the_model_down_the_documents_are_quoted(house: House) -> None:
     assert (outcome(shown), notices(shown)) == ("quoted", [QUOTED_DOWN])
     assert "28 days" in text_of(shown)
     assert all(sentence.quoted and sentence.citations for sentence in sentences)
+
+
+def test_without_a_model_by_choice_nothing_is_called_missing(house: House) -> None:
+    generation = house.parts.settings.generation.model_copy(update={"model": "none"})
+    settings = house.parts.settings.model_copy(update={"generation": generation})
+    shown = House(replace(house.parts, settings=settings), house.log).ask(LEAVE, None)
+    assert (outcome(shown), notices(shown)) == ("quoted", [QUOTED])
 
 
 def test_a_model_that_breaks_off_costs_the_wording_not_the_answer(house: House) -> None:
