@@ -83,7 +83,7 @@ def chat_model(settings: Generation) -> ChatModel | None:
     """The model that the settings name; None for "none". Nothing is contacted yet; the embedded one is started.
 
     Raises:
-        SettingsError: the name is not "embedded", "none" or "provider:name", or the provider's package is not installed.
+        SettingsError: the name is not "embedded", "none" or "provider:name", or the provider's package is missing.
         ModelError: the embedded model cannot be started.
     """
     if settings.model == NONE:

@@ -68,10 +68,10 @@ def page(settings: Settings, figures: Path = FIGURES) -> str:
 
 def _parts(settings: Settings) -> str:
     model = settings.generation.model
-    told = "SmolLM2-135M-Instruct, on this machine" if model == "embedded" else model
-    where = "It runs inside this installation; no text leaves the machine."
-    if model != "embedded":
-        where = "It runs outside this process: what it may be given is screened first."
+    told, where = {
+        "embedded": ("SmolLM2-135M-Instruct, on this machine", "It runs inside this installation; no text leaves it."),
+        "none": ("none: answers are quotations", "No text leaves the machine."),
+    }.get(model, (model, "It runs outside this process: what it may be given is screened first."))
     return (
         f'<dl class="facts"><dt>Language model</dt><dd>{safe(told)}<br><span class="quiet">{where}</span></dd>'
         "<dt>Search and grounding</dt><dd>all-MiniLM-L6-v2, on this machine</dd>"
