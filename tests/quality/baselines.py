@@ -24,9 +24,9 @@ LANGUAGES = ("en", "de", "es", "fr")
 @cache
 def presidio() -> Any:
     """The default recognizers of each language over a blank pipeline; no context words, since that has no lemmas."""
-    import spacy
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
+    from presidio_analyzer.nlp_engine.spacy_nlp_engine import spacy  # it comes with Presidio, and is used nowhere else
 
     class Blank(SpacyNlpEngine):  # type: ignore[misc]  # Presidio publishes no types
         def __init__(self) -> None:
