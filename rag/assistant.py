@@ -200,7 +200,9 @@ class Assistant:
         for extract in quotable(given.found, MOST_QUOTED):
             own = replace(given.context, evidence=(given.sources[extract.passage].evidence,))
             try:
-                yield from self._show(given, self.gate.sentence(extract.text.strip() + "\n", own), quoted=True)
+                yield from self._show(
+                    given, self.gate.sentence(" ".join(extract.text.split()) + "\n", own), quoted=True
+                )
             except CannotCheck:
                 yield from self._withhold(given.turn)
                 return

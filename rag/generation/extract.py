@@ -11,6 +11,7 @@ from rag.index.catalogue import STOP_WORDS, TERM
 from rag.types import Passage
 
 OVERLAP_WEIGHT = 0.2  # of shared words beside closeness of meaning; see tests/quality/DECISIONS.md
+COLUMN = " | "  # as loaders write tables
 RANK_WEIGHT = 0.03  # lost per place of the passage in the ranking
 
 
@@ -79,11 +80,13 @@ def quotable(found: Sequence[Extract], most: int, margin: float = 0.15) -> list[
 
 
 def _cut(text: str) -> list[tuple[int, str]]:
+    """Sentences with where they begin; of a table, each row."""
     placed, start = [], 0
     for sentence in sentences([text]):
-        if sentence.strip():
-            placed.append((start, sentence))
-        start += len(sentence)
+        for part in sentence.splitlines(keepends=True) if COLUMN in sentence else [sentence]:
+            if part.strip():
+                placed.append((start, part))
+            start += len(part)
     return placed
 
 
