@@ -12,7 +12,7 @@ from guardrails.gate import Gate
 from guardrails.types import Action, Checked, Context, Evidence
 from rag.dialogue.memory import Memory
 from rag.dialogue.understand import understand
-from rag.errors import ModelError
+from rag.errors import AnswerFailed, ModelError, NotRecorded, StoreError
 from rag.generation.extract import Extract, extracts, quotable
 from rag.generation.models import NONE, ChatModel
 from rag.generation.prompt import declines
@@ -93,6 +93,7 @@ class Assistant:
 
         Raises:
             NotRecorded: the log cannot be written. Nothing that it would have held was yielded.
+            AnswerFailed: a part broke that an answer cannot do without; recorded.
         """
         message = message.encode("utf-8", "replace").decode()  # halves of characters, from damaged input
         model = self._parts.model()
@@ -102,13 +103,18 @@ class Assistant:
             for shown in self._answer(turn, message, conversation, reader, model):
                 if isinstance(shown, Done):
                     outcome = shown.outcome
-                    self._remember(turn, message, conversation, reader)
-                    turn.close(outcome)
+                    self._finish(turn, outcome, message, reader)
                 yield shown
+        except NotRecorded:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever breaks, the turn is closed and nobody's words are quoted
+            # The error's own message may quote: log and record its type alone.
+            logger.error("an answer broke off with %s", type(error).__name__)
+            turn.failed("assistant", type(error).__name__)
+            raise AnswerFailed("This answer could not be made. Whoever runs this installation can see why.") from None
         finally:
             if not turn.closed:
-                self._remember(turn, message, conversation, reader)
-                turn.close(outcome)
+                self._finish(turn, outcome, message, reader)
 
     def _answer(
         self, turn: Turn, message: str, conversation: str, reader: Reader, model: ChatModel | None
@@ -249,11 +255,16 @@ class Assistant:
         name = model.name if model else "none"
         return Turn(self._parts.log, conversation, reader, model=name, policy=self.gate.policy.hash)
 
-    def _remember(self, turn: Turn, message: str, conversation: str, reader: Reader) -> None:
+    def _finish(self, turn: Turn, outcome: Outcome, message: str, reader: Reader) -> None:
+        """Close the record, then keep what was said for the next turn; the answer stands even if that fails."""
+        turn.close(outcome)
         said = [Message("user", message[:LONGEST_QUESTION])]
         if turn.sentences:
             said.append(Message("assistant", "".join(turn.sentences).strip()))
-        self._parts.memory.add(conversation, reader, *said)
+        try:
+            self._parts.memory.add(turn.conversation, reader, *said)
+        except StoreError as error:
+            logger.error("%s", error)
 
 
 def _problem(message: str, action: Action) -> str:

@@ -10,6 +10,7 @@
   x StillLoading       the parts are not ready yet
   x OwnedElsewhere     another process holds the state folder
   x ModelError         the generative model gave no usable reply
+  x AnswerFailed       a part broke that an answer cannot do without
   x NotRecorded        the audit log cannot be written; nothing more is shown
   x NotAllowed         the reader's role does not permit this
   x DataError          labelled data for a measurement cannot be used
@@ -67,6 +68,10 @@ class ModelError(CandorError):
 
 class NotAllowed(CandorError):
     """The reader's role does not permit this."""
+
+
+class AnswerFailed(CandorError):
+    """A part broke that an answer cannot do without; recorded, and logged without its words."""
 
 
 class NotRecorded(CandorError):

@@ -37,7 +37,7 @@ class Turn:
     def __init__(self, log: AuditLog, conversation: str, reader: Reader, *, model: str, policy: str) -> None:
         self.id = uuid.uuid4().hex
         self._log = log
-        self._conversation = conversation
+        self.conversation = conversation
         self._actor = actor(reader)
         self._origin = {"model": model, "policy": policy}
         self._begun = time.perf_counter()
@@ -135,7 +135,7 @@ class Turn:
     def _append(self, kind: str, facts: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         try:
             self._log.append(
-                kind, conversation=self._conversation, turn=self.id, actor=self._actor, facts=facts, payload=payload
+                kind, conversation=self.conversation, turn=self.id, actor=self._actor, facts=facts, payload=payload
             )
         except (SQLAlchemyError, OSError) as error:
             raise NotRecorded(f"nothing more is shown: the record cannot be written ({type(error).__name__})") from None

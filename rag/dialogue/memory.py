@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Column, DateTime, Integer, MetaData, String, Table, Text, func, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from guardrails.database import open_sqlite, writing
 from rag.access import require
+from rag.errors import StoreError
 from rag.types import Message, Reader
 
 TITLE_LENGTH = 60  # characters of the first question
@@ -44,13 +46,21 @@ class Memory:
         metadata.create_all(self._engine)
 
     def add(self, conversation: str, reader: Reader, *said: Message) -> None:
+        """Keep what was said.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
         now = datetime.now(UTC)
         rows = [
             {"reader": reader.id, "conversation": conversation, "role": m.role, "content": m.content, "at": now}
             for m in said
         ]
-        with writing(self._engine) as connection:
-            connection.execute(insert(messages), rows)
+        try:
+            with writing(self._engine) as connection:
+                connection.execute(insert(messages), rows)
+        except SQLAlchemyError as error:  # its own message would quote what was said
+            raise StoreError(f"a conversation cannot be kept ({type(error).__name__})") from None
 
     def messages(self, conversation: str, reader: Reader) -> list[Message]:
         """Everything said in a conversation of this reader, oldest first; empty when it is somebody else's."""

@@ -32,14 +32,14 @@ from rag.assistant import (
     Parts,
 )
 from rag.dialogue.memory import Memory
-from rag.errors import NotRecorded
+from rag.errors import AnswerFailed, NotRecorded
 from rag.generation.models import ChatModel
 from rag.index.catalogue import Catalogue
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
 from rag.ingest.ingest import Ingestion
 from rag.settings import Settings
-from rag.types import Done, Notice, Reader, Sentence, Shown
+from rag.types import Done, Notice, Passage, Reader, Sentence, Shown
 from tests.fakes import BrokenGuard, ScriptedModel
 
 DOCUMENTS = {
@@ -366,6 +366,25 @@ def test_words_that_claim_nothing_wait_for_those_that_do(house: House) -> None:
     assert "Here is what I found" not in text_of(house.ask(LEAVE, ScriptedModel("Here is what I found:")))
     both = house.ask(LEAVE, ScriptedModel(f"Here is what I found:\n\n{GOOD}"))
     assert text_of(both) == f"Here is what I found:\n\n{GOOD}"
+
+
+def test_a_part_that_breaks_is_recorded_and_not_quoted(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(*_: object) -> list[Passage]:
+        raise RuntimeError("canary words")
+
+    with caplog.at_level("DEBUG"), pytest.raises(AnswerFailed) as error:
+        House(replace(house.parts, retrieve=broken), house.log).ask(LEAVE, None)  # type: ignore[arg-type]
+    assert "canary" not in f"{error.value} {caplog.text} {everything_recorded(house)}"
+    assert ReviewDesk(house.log).queue(LOCAL_READER)[0].reasons == ("assistant failure",)
+
+
+def test_an_answer_stands_when_the_conversation_cannot_be_kept(house: House) -> None:
+    with writing(house.parts.memory._engine) as connection:
+        connection.execute(sql("DROP TABLE messages"))
+        connection.execute(
+            sql("CREATE VIEW messages AS SELECT 1 id, '' reader, '' conversation, '' role, '' content, '' at")
+        )
+    assert outcome(house.ask(LEAVE, ScriptedModel(GOOD))) == "answered"
 
 
 def test_many_readers_at_once_get_their_own_answers(house: House) -> None:
