@@ -47,6 +47,7 @@ QUIET = {
     "LANGCHAIN_TRACING_V2": "false",
     "ANONYMIZED_TELEMETRY": "False",
     "DO_NOT_TRACK": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",  # read when torch is imported; see guardrails/encoder.py
 }
 T = TypeVar("T")
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.gate import Gate, redact
+from guardrails.pii.recognizers import COMPANIES
 from guardrails.policy import PRESETS, Policy, PolicyError, Unsupported, load
 from guardrails.types import Action, Context, Evidence, Finding, Kind, Origin
 
@@ -167,6 +168,10 @@ def test_a_mistake_in_a_policy_is_named(tmp_path, change: tuple[str, str], said:
     with pytest.raises(PolicyError) as error:
         load(tmp_path / "bad.toml")
     assert said in str(error.value)
+
+
+def test_the_general_preset_shows_the_numbers_of_companies() -> None:
+    assert POLICY.personal_data.shown >= COMPANIES
 
 
 def test_a_policy_is_immutable() -> None:
