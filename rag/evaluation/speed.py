@@ -50,7 +50,9 @@ VOCABULARY = (
     "repair report request rota safety salary schedule security service shift sickness storage supplier supply support "
     "tariff tenant training travel valve vehicle visitor wage warranty workshop"
 )
-WORDS = VOCABULARY.split()
+COMMON = VOCABULARY.split()
+WORDS = [*COMMON, *(first + second for first in COMMON for second in COMMON)]  # some 4 400
+FREQUENCIES = [1 / (rank + 10) for rank in range(len(WORDS))]  # few are frequent, most are rare, as in real text
 
 
 def measure(
@@ -234,14 +236,14 @@ def _query_ms(size: int, settings: Settings, seed: int) -> float:
         retrieve: Retriever = index.retrieve
         times = []
         for _ in range(QUERIES + 1):
-            question = f"What is the {chance.choice(WORDS)} for the {chance.choice(WORDS)} of a {chance.choice(WORDS)}?"
+            question = "What is the {} for the {} of a {}?".format(*chance.choices(WORDS, FREQUENCIES, k=3))
             search = Search(question, (question,))
             times.append(_seconds(lambda search=search: retrieve(search, LOCAL_READER)))  # type: ignore[misc]
     return round(statistics.median(times[1:]) * 1000, 1)  # the first one loads
 
 
 def fill(index: Trial, size: int, chance: random.Random) -> None:
-    """Put synthetic documents into an index: words drawn at random, vectors too, since embedding so many takes long."""
+    """Put synthetic documents into an index: words at random, as frequent as in real text, and random vectors."""
     import numpy as np
 
     numbers = np.random.default_rng(chance.randrange(2**32))
@@ -256,7 +258,7 @@ def fill(index: Trial, size: int, chance: random.Random) -> None:
 
 
 def _synthetic(first: int, count: int, chance: random.Random) -> tuple[Document, list[Chunk]]:
-    texts = [" ".join(chance.choices(WORDS, k=120)) + "\n" for _ in range(count)]
+    texts = [" ".join(chance.choices(WORDS, FREQUENCIES, k=120)) + "\n" for _ in range(count)]
     document = Document(f"synthetic/{first}.txt", f"Synthetic {first}", "".join(texts))
     chunks, start = [], 0
     for text in texts:
