@@ -58,7 +58,7 @@ class Generation(Part):
     max_tokens: int = Field(160, ge=16, le=4096)
     first_token_seconds: float = Field(30, gt=0, description="a model that says nothing for so long counts as down")
     evidence_characters: int = Field(
-        1800,
+        1200,
         ge=300,
         le=100_000,
         description="how much of the passages the model is given; the embedded one reads 1 000 in 1 s",
