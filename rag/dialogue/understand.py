@@ -11,7 +11,8 @@ from rag.types import Message, Search
 FEW_WORDS = 3  # content words; with fewer, a message after others rarely makes sense alone
 _LEANS = re.compile(
     r"^\W*(and|but|or|also|what about|how about|what if|then|so|why|und|aber|y|et|mais|same|no,)\b"
-    r"|\b(it|its|they|them|their|that|this|those|these|he|she|him|her|his|one|ones|there|instead|else|other|former|latter)\b",
+    r"|\b(it|its|they|them|their|that|this|those|these|he|she|him|her|his|one|ones|instead|else|other|former|latter)\b"
+    r"|(?<!\bare )(?<!\bis )(?<!\bwas )(?<!\bwere )\bthere\b",  # "in there", not "are there"
     re.IGNORECASE,
 )
 
