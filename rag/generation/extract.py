@@ -12,6 +12,7 @@ from rag.types import Passage
 
 OVERLAP_WEIGHT = 0.2  # of shared words beside closeness of meaning; see tests/quality/DECISIONS.md
 COLUMN = " | "  # as loaders write tables
+RULE = " \t\n|:-"  # what the line below a table's header is made of
 RANK_WEIGHT = 0.03  # lost per place of the passage in the ranking
 
 
@@ -24,6 +25,7 @@ class Extract:
     end: int
     text: str
     score: float  # comparable within one question
+    header: str = ""  # of a table's row: the table's first row, which says what the columns are
 
 
 def extracts(queries: Sequence[str], passages: Sequence[Passage], encoder: Encoder) -> list[Extract]:
@@ -32,10 +34,10 @@ def extracts(queries: Sequence[str], passages: Sequence[Passage], encoder: Encod
     Args:
         queries: ways to put the question, which count alike: a follow-up as it stands, and with what it continues.
     """
-    cut = [(number, start, text) for number, passage in enumerate(passages) for start, text in _cut(passage.chunk.text)]
+    cut = [(number, *part) for number, passage in enumerate(passages) for part in _cut(passage.chunk.text)]
     if not cut:
         return []
-    vectors = encoder.embed([*queries, *(f"{passages[number].chunk.title}\n{text}" for number, _, text in cut)])
+    vectors = encoder.embed([*queries, *(f"{passages[number].chunk.title}\n{text}" for number, _, text, _ in cut)])
     closeness = (vectors[len(queries) :] @ vectors[: len(queries)].T).mean(axis=1)
     wanted = [_words(query) for query in queries]
     return [
@@ -44,9 +46,10 @@ def extracts(queries: Sequence[str], passages: Sequence[Passage], encoder: Encod
             start,
             start + len(text),
             text,
-            float(near) + OVERLAP_WEIGHT * _share(wanted, text) - RANK_WEIGHT * number,
+            float(near) + OVERLAP_WEIGHT * _share(wanted, header + text) - RANK_WEIGHT * number,
+            header,
         )
-        for (number, start, text), near in zip(cut, closeness, strict=True)
+        for (number, start, text, header), near in zip(cut, closeness, strict=True)
     ]
 
 
@@ -76,16 +79,23 @@ def quotable(found: Sequence[Extract], most: int, margin: float = 0.15) -> list[
     best = max(proper, key=lambda extract: extract.score)
     near = [e for e in proper if e.passage == best.passage and e.score >= best.score - margin]
     kept = sorted(near, key=lambda extract: -extract.score)[:most]
+    headers = {(e.passage, e.header) for e in kept if e.header}
+    kept += [e for e in found if not e.header and (e.passage, e.text) in headers and e not in kept]
     return sorted(kept, key=lambda extract: extract.start)
 
 
-def _cut(text: str) -> list[tuple[int, str]]:
-    """Sentences with where they begin; of a table, each row."""
-    placed, start = [], 0
+def _cut(text: str) -> list[tuple[int, str, str]]:
+    """(where it begins, sentence, "") of each sentence; of a table each row, with the table's first row."""
+    placed, start, header = [], 0, ""
     for sentence in sentences([text]):
         for part in sentence.splitlines(keepends=True) if COLUMN in sentence else [sentence]:
+            row = COLUMN in part
             if part.strip():
-                placed.append((start, part))
+                placed.append((start, part, header if row else ""))
+            if row:
+                header = header or part
+            elif part.strip(RULE):
+                header = ""
             start += len(part)
     return placed
 
