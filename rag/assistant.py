@@ -138,7 +138,7 @@ class Assistant:
         if passages and not sources:
             yield from self._withhold(turn)
             return
-        found = relevance(search.question, [source.passage for source in sources], self._parts.encoder)
+        found = relevance([source.passage for source in sources])
         turn.searched(sources, found)
         if found < self._parts.settings.retrieval.relevant_from:
             yield from self._refuse(turn, sources)

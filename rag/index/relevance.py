@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from guardrails.encoder import Encoder
 from rag.types import Passage
 
 
-def relevance(question: str, passages: Sequence[Passage], encoder: Encoder) -> float:
+def relevance(passages: Sequence[Passage]) -> float:
     """0 to 1; how likely the passages speak of what is asked."""
     return max((passage.similarity for passage in passages), default=0.0)
