@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Literal, Protocol
 
-Kind = Literal["pii", "supported", "unsupported", "guard_failed"]
-Status = Literal["ran", "failed"]
+Kind = Literal["pii", "supported", "unsupported", "injection", "harm", "output", "guard_failed"]
+Stage = Literal["question", "passage", "sentence"]  # what a text is: a reader's message, a source, part of an answer
+Status = Literal["ran", "skipped", "timed out", "failed"]
 
 
 class Action(IntEnum):
@@ -37,7 +38,7 @@ class Evidence:
     id: str
     text: str
     title: str = ""
-    public_contacts: bool = False  # the document says that its contact data is meant for every reader
+    public_contacts: bool = False  # the document, or the policy, says that its contacts are meant for every reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Context:
     question: str = ""
     history: tuple[str, ...] = ()  # the reader's earlier messages in this conversation, oldest first
     evidence: tuple[Evidence, ...] = ()  # empty while a question is checked
+    audience: frozenset[str] = frozenset()  # the reader's role and groups
+    before: str = ""  # what stands before the checked text in the same answer, unredacted; its last few hundred characters
+    after: str = ""  # what follows it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Guard(Protocol):
     """Looks at one text. Contract: ``tests/contracts.py::GuardContract``."""
 
     name: str
+    stages: frozenset[Stage]  # the texts that it looks at
 
     def check(self, text: str, context: Context) -> Sequence[Finding]:
         """Report what is wrong with ``text``, and what supports it.

@@ -43,7 +43,8 @@ def ask(page: Any, question: str) -> None:
     page.wait_for_selector("#send:enabled")
     page.fill("#question textarea", question)
     page.press("#question textarea", "Enter")
-    page.wait_for_selector(".turn:last-child .answer.over")
+    # An earlier turn's answer is over as well: wait for that of this question.
+    page.locator(".turn:last-child", has_text=question).locator(".answer.over").wait_for()
 
 
 def test_an_answer_opens_its_source_at_the_supporting_words(opened: Opened, address: str, candor: Candor) -> None:
