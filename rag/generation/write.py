@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from guardrails.gate import Gate
-from guardrails.pseudonyms import Pseudonyms
+from guardrails.pseudonyms import Conversations, Pseudonyms
 from guardrails.stream import sentences
 from guardrails.types import Context, Evidence, Origin
 from rag.errors import ModelError
@@ -30,7 +30,7 @@ class Writer:
     def __init__(self, gate: Gate, evidence_characters: int) -> None:
         self._gate = gate
         self._evidence_characters = evidence_characters
-        self._pseudonyms: dict[str, Pseudonyms] = {}
+        self._pseudonyms = Conversations()
 
     def __call__(
         self,
@@ -46,7 +46,7 @@ class Writer:
         Raises:
             ModelError: it broke off, or went round in circles.
         """
-        names = self._pseudonyms.setdefault(conversation, Pseudonyms())
+        names = self._pseudonyms.of(conversation)
         hides = not (model.inside or self._gate.policy.personal_data.models_outside_see_it)
 
         def told(text: str, *, public: bool = False) -> str:

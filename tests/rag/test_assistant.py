@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,7 +34,7 @@ from rag.assistant import (
 )
 from rag.dialogue.memory import Memory
 from rag.errors import AnswerFailed, NotRecorded
-from rag.generation.models import ChatModel
+from rag.generation.models import ChatModel, Turn
 from rag.index.catalogue import Catalogue
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
@@ -72,6 +73,18 @@ The salary band of a senior engineer is 52 000 to 61 000 pounds.
 }
 LEAVE = "How many days of paid annual leave do full-time staff have?"
 GOOD = "Full-time staff have 28 days of paid annual leave a year."
+
+
+class RepeatingModel(ScriptedModel):
+    """Outside; says again the words of what it was told that have this shape."""
+
+    def __init__(self, shape: str) -> None:
+        super().__init__(inside=False)
+        self._shape = re.compile(shape)
+
+    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+        self.replies = self._shape.findall("\n".join(text for _, text in turns))
+        return super().stream(turns)
 
 
 @dataclass(frozen=True)
@@ -321,7 +334,7 @@ def test_the_readers_own_values_reach_no_record(house: House) -> None:
 
 
 def test_a_model_outside_sees_no_personal_data(house: House) -> None:
-    outside = ScriptedModel("Her home telephone is <PHONE_NUMBER_1>.", inside=False)
+    outside = RepeatingModel(r"Her home telephone is <PHONE_NUMBER_\d+>\.")
     question = "I am on +44 20 7946 0555. What is the home telephone of Helen Moxon?"
     shown = house.ask(question, outside)
     assert "0555" not in outside.told[0]
