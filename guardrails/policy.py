@@ -22,9 +22,9 @@ from pathlib import Path
 import rfc8785
 from pydantic import ValidationError
 
-from guardrails.policy_mistakes import explained, syntax
+from guardrails.pii.labels import DENIED as DENIED
+from guardrails.policy_mistakes import explained, located, spelled, syntax
 from guardrails.policy_tables import (
-    ALWAYS_ON,
     FailOpen,
     Harm,
     Injection,
@@ -39,10 +39,9 @@ from guardrails.types import Action, Context, Finding, Origin, Stage
 
 logger = logging.getLogger(__name__)
 
+NOTHING_ELSE = Context()
 PRESETS = Path(__file__).parent / "policies"
 QUIET_SECONDS = 0.05  # a file that changed more recently may be half written
-
-DENIED = "DENIED"  # the label of a value on the deny list
 
 # "mask" keeps the end of these, so that a reader can tell one account from another. PCI DSS 4.0.1, requirement 3.4.1,
 # allows the first six or eight digits of a card and the last four; fewer do.
@@ -102,19 +101,18 @@ class Policy(Part):
     def public_values(self) -> frozenset[str]:
         return self.personal_data.public_values
 
-    def action(self, finding: Finding, context: Context = Context(), stage: Stage = "sentence") -> Action:  # noqa: B008 - immutable
+    def action(self, finding: Finding, context: Context = NOTHING_ELSE, stage: Stage = "sentence") -> Action:
         return self.ruling(finding, context, stage).action
 
-    def hides(self, finding: Finding, context: Context = Context(), stage: Stage = "sentence") -> bool:  # noqa: B008
+    def hides(self, finding: Finding, context: Context = NOTHING_ELSE, stage: Stage = "sentence") -> bool:
         """Whether this reader sees a stand-in for the words of this finding."""
-        action = self.action(finding, context, stage)
-        return (finding.kind == "pii" and action >= Action.REDACT) or action is Action.REDACT
+        return finding.kind in ("pii", "output") and self.action(finding, context, stage) >= Action.REDACT
 
     def is_personal(self, finding: Finding) -> bool:
         """Whether its words are hidden in what is kept, whoever may see them."""
         return finding.kind == "pii" and finding.label not in self.personal_data.shown
 
-    def stand_in(self, finding: Finding, value: str, context: Context = Context()) -> str:  # noqa: B008
+    def stand_in(self, finding: Finding, value: str, context: Context = NOTHING_ELSE) -> str:
         """What a reader sees in place of a hidden value: its kind; where "mask" says so, an account's last four."""
         if finding.label in ACCOUNTS and self.ruling(finding, context, "sentence").word == "mask":
             signs = bare(value).upper()
@@ -142,12 +140,7 @@ class Policy(Part):
 
     def opens(self, guard: str, now: datetime) -> bool:
         """Whether a failure of this guard does not withhold, at this time."""
-        return (
-            self.fail_open is not None
-            and guard != ALWAYS_ON
-            and guard in self.fail_open.guards
-            and now < self.fail_open.until
-        )
+        return self.fail_open is not None and guard in self.fail_open.guards and now < self.fail_open.until
 
     def ruling(self, finding: Finding, context: Context, stage: Stage) -> Ruling:
         """What is done about a finding in this text for this reader, and what says so."""
@@ -199,13 +192,13 @@ class Policy(Part):
 
     def _about_output(self, finding: Finding) -> Ruling:
         match finding.label:
-            case "LINK" if self.output.links == "any":
-                return Ruling(Action.SHOW, "output.links", "any")
-            case "LINK":
+            case "LINK":  # the guard reports those alone that the policy does not allow
                 return Ruling(Action.REDACT, "output.links", self.output.links)
-            case "IMAGE" | "MARKUP":
+            case "MARKUP":
                 return Ruling(Action.REDACT, "", "redact")
-            case _:  # the canary of the instructions: whoever wrote this sentence does not obey ours
+            case "IMAGE":  # the usual way of an injected instruction to carry words away: somebody should look
+                return Ruling(Action.FLAG, "", "flag")
+            case _:  # our own instructions: whoever made the model write them may make it write more
                 return Ruling(Action.WITHHOLD, "", "withhold")
 
 
@@ -217,8 +210,8 @@ def _compared(values: frozenset[str]) -> frozenset[str]:
 @lru_cache(maxsize=256)
 def _pattern(listed: str) -> re.Pattern[str]:
     """A folder ("help/"), a file, or either with * within a name and ** across folders."""
-    signs = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
-    pieces = re.split(r"(\*\*|\*|\?)", listed + "**" if listed.endswith("/") else listed)
+    signs = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    pieces = re.split(r"(\*\*/?|\*|\?)", listed + "**" if listed.endswith("/") else listed)
     return re.compile("".join(signs.get(piece) or re.escape(piece) for piece in pieces), re.DOTALL)
 
 
@@ -234,14 +227,14 @@ def file_of(policy: Path | None) -> Path:
         PolicyError: it is neither.
     """
     known = presets()
-    named = known.get(str(policy or "general"))
-    if named:
-        return named
-    file = Path(policy or "").expanduser()
+    wanted = policy or Path("general")
+    if preset := known.get(str(wanted)):
+        return preset
+    file = wanted.expanduser()
     if not file.suffix and not file.exists():
-        near = get_close_matches(str(policy), known, n=1)
-        meant = f'; did you mean "{near[0]}"?' if near else ";"
-        raise PolicyError(f"policy {policy}: no such file or preset{meant} presets: {', '.join(known)}")
+        near = get_close_matches(str(wanted), known, n=1)
+        meant = f'did you mean "{near[0]}"? ' if near else ""
+        raise PolicyError(f"policy {wanted}: no such file; {meant}presets are {', '.join(known)}")
     return file
 
 
@@ -260,7 +253,7 @@ def load(path: Path | None = None, now: datetime | None = None) -> Policy:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise PolicyError(f"policy {file}: does not exist") from None
     except UnicodeDecodeError:
@@ -271,11 +264,16 @@ def _read(file: Path) -> str:
 
 def _parsed(file: Path, source: str, now: datetime | None = None) -> Policy:
     try:
-        return Policy.model_validate(tomllib.loads(source), context={"now": now or datetime.now(UTC)})
+        policy = Policy.model_validate(tomllib.loads(source), context={"now": now or datetime.now(UTC)})
     except tomllib.TOMLDecodeError as error:
         mistakes: tuple[str, ...] = (syntax(error, source),)
     except ValidationError as error:
         mistakes = explained(error, source, Policy)
+    else:
+        keys = ((("personal_data", *key), text) for key, text in policy.personal_data.contradictions())
+        mistakes = located(((key, f"{spelled(key)} {text}") for key, text in keys), source)
+        if not mistakes:
+            return policy
     raise PolicyError("\n".join(f"policy {file}, {mistake}" for mistake in mistakes))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from itertools import product
 from typing import Any, get_args
@@ -27,7 +28,7 @@ PROBLEMS = {
     "string_type": "{key} must be text in quotes",
     "string_too_short": "{key} must not be empty",
     "frozen_set_type": '{key} must be a list such as ["a", "b"]',
-    "too_short": "{key} is an empty list; name at least one, or leave it out to mean all",
+    "too_short": "{key} is an empty list; name at least one, or leave it out",
     "tuple_type": "{key} must be tables, each under [[{key}]]",
     "model_type": "{key} must be a table",
     "datetime_type": "{key} must be a date and time with its offset, not in quotes: 2026-12-24T18:00:00Z",
@@ -35,6 +36,7 @@ PROBLEMS = {
     "value_error": "{key} {error}",
 }
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+_PLAIN = re.compile(r"[\w-]+")
 _CLOSED_BY = ["".join(ends) for count in range(4) for ends in product("]}", repeat=count)]
 
 
@@ -48,7 +50,7 @@ def syntax(error: tomllib.TOMLDecodeError, source: str) -> str:
 
 def explained(error: ValidationError, source: str, model: type[BaseModel]) -> tuple[str, ...]:
     """One line for each mistake, in the order of the file."""
-    found = []
+    found: list[tuple[Key, str]] = []
     for mistake in error.errors(include_url=False):
         key: Key = mistake["loc"]
         if mistake["type"] == "extra_forbidden":
@@ -57,14 +59,23 @@ def explained(error: ValidationError, source: str, model: type[BaseModel]) -> tu
             facts: dict[str, Any] = {**mistake.get("ctx", {})}
             facts["expected"] = str(facts.get("expected", "")).replace("'", "")
             template = PROBLEMS.get(mistake["type"], "{key}: {message}")
-            text = template.format(key=spelled(key), value=_quoted(mistake["input"]), message=mistake["msg"], **facts)
-        found.append((line_of(source, key), text))
-    return tuple(f"line {line}: {text}" for line, text in sorted(found))
+            text = template.format(key=spelled(key), value=quoted(mistake["input"]), message=mistake["msg"], **facts)
+        found.append((key, text))
+    return located(found, source)
+
+
+def located(found: Iterable[tuple[Key, str]], source: str) -> tuple[str, ...]:
+    """The texts with the lines of their keys, in the order of the file."""
+    lines = sorted((line_of(source, key), text) for key, text in found)
+    return tuple(f"line {line}: {text}" for line, text in lines)
 
 
 def spelled(key: Sequence[str | int]) -> str:
     """``personal_data.rules[1].action``: tables and list entries counted from 1, as a reader counts them."""
-    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in key).removeprefix(".")
+    return "".join(
+        f"[{part + 1}]" if isinstance(part, int) else "." + (part if _PLAIN.fullmatch(part) else quoted(part))
+        for part in key
+    ).removeprefix(".")
 
 
 def line_of(source: str, key: Sequence[str | int]) -> int:
@@ -124,13 +135,8 @@ def _fields(key: Key, model: type[BaseModel]) -> list[str]:
     return list(model.model_fields)
 
 
-def _quoted(value: object) -> str:
-    match value:
-        case bool():
-            return str(value).lower()
-        case str():
-            return f'"{value[:40]}"'
-        case int() | float():
-            return str(value)
-        case _:
-            return "something else"
+def quoted(value: object) -> str:
+    """A value as it stands in the file, on one line; nothing of a table, a list or a date."""
+    if isinstance(value, str):
+        return json.dumps(value[:40], ensure_ascii=False)
+    return json.dumps(value) if isinstance(value, bool | int | float) else "something else"

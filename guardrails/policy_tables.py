@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainSerializer,
@@ -18,6 +21,8 @@ from pydantic import (
     field_validator,
 )
 
+from guardrails.pii.labels import DENIED, KNOWN
+from guardrails.policy_mistakes import quoted
 from guardrails.types import Origin
 
 Word = Literal["show", "mask", "redact", "flag"]
@@ -32,22 +37,41 @@ def bare(value: str) -> str:
     return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", value).casefold()))
 
 
-def _all_bare(values: frozenset[str]) -> frozenset[str]:
-    if mute := sorted(value for value in values if not bare(value)):
-        raise ValueError(f"has an entry without a letter or digit: {mute[0]!r}")
-    return values
+def _comparable(value: str) -> str:
+    if not bare(value):
+        raise ValueError("needs a letter or a digit")
+    return value
 
 
-def _hosts(values: frozenset[str]) -> frozenset[str]:
-    for value in sorted(values):
-        if not re.fullmatch(r"(\*\.)?([\w-]+\.)*[\w-]+", value):
-            raise ValueError(f'names the host "{value}"; write it alone, such as "intranet.example.org"')
-    return frozenset(value.casefold() for value in values)
+def _entity(label: str) -> str:
+    if label not in KNOWN:
+        near = get_close_matches(label.upper(), sorted(KNOWN), n=1)
+        meant = f'; did you mean "{near[0]}"?' if near else ""
+        raise ValueError(f"is {quoted(label)}, which no guard reports{meant}")
+    return label
 
 
-# Sorted in the dump, so that the hash does not depend on the order of a set.
-Names = Annotated[frozenset[str], PlainSerializer(sorted)]
-Values = Annotated[Names, AfterValidator(_all_bare)]
+def _host(value: str) -> str:
+    if not re.fullmatch(r"(\*\.)?([\w-]+\.)*[\w-]+", value):
+        raise ValueError(f'is {quoted(value)}; write the host alone, such as "intranet.example.org"')
+    return value.casefold()
+
+
+def _may_fail(guard: object) -> object:
+    if guard == ALWAYS_ON:
+        raise ValueError(f'is "{ALWAYS_ON}", which never fails open; leave it out')
+    return guard
+
+
+# Sets are sorted in the dump, so that the hash does not depend on their order.
+Sorted = PlainSerializer(sorted)
+NotEmpty = Field(min_length=1)
+Names = Annotated[frozenset[str], Sorted]
+Entities = Annotated[frozenset[Annotated[str, AfterValidator(_entity)]], Sorted]
+Values = Annotated[frozenset[Annotated[str, AfterValidator(_comparable)]], Sorted]
+Hosts = Annotated[frozenset[Annotated[str, AfterValidator(_host)]], Sorted]
+Fallible = Literal["grounding", "injection", "harm", "output"]
+Guards = Annotated[frozenset[Annotated[Fallible, BeforeValidator(_may_fail)]], Sorted]
 
 
 class Part(BaseModel):
@@ -66,9 +90,9 @@ class ByOrigin(Part):
 class Rule(Part):
     """An exception. What it does not name (entities, origins, audience) it holds for all of."""
 
-    entities: Annotated[Names, Field(min_length=1)] = frozenset()
-    origins: Annotated[frozenset[OriginName], PlainSerializer(sorted), Field(min_length=1)] = frozenset()
-    audience: Annotated[Names, Field(min_length=1)] = frozenset()  # roles and groups; one of them is enough
+    entities: Annotated[Entities, NotEmpty] = frozenset()
+    origins: Annotated[frozenset[OriginName], Sorted, NotEmpty] = frozenset()
+    audience: Annotated[Names, NotEmpty] = frozenset()  # roles and groups; one of them is enough
     action: Word
 
     def fits(self, label: str, origin: Origin, audience: frozenset[str]) -> bool:
@@ -80,7 +104,7 @@ class Rule(Part):
 
 
 class PersonalData(Part):
-    shown: Names  # entity types that this organisation does not treat as personal
+    shown: Entities  # entity types that this organisation does not treat as personal
     models_outside_see_it: bool = Field(strict=True)  # a model that is not embedded is given the original words
     public_sources: Names = frozenset()  # documents whose contacts are meant for every reader; see Policy.is_public
     public_values: Values = frozenset()  # contacts that are public wherever they stand
@@ -88,6 +112,16 @@ class PersonalData(Part):
     deny: Values = frozenset()  # always personal
     by_origin: ByOrigin
     rules: tuple[Rule, ...] = ()  # the first that fits wins, before by_origin
+
+    def contradictions(self) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What is said twice, and differently: the key, and what is wrong with it."""
+        if DENIED in self.shown:
+            yield ("shown",), f'has "{DENIED}": what is on the list deny is always personal'
+        for number, rule in enumerate(self.rules):
+            for label in sorted(rule.entities & self.shown):
+                yield ("rules", number, "entities"), f'has "{label}", which is in shown: this rule would never apply'
+        if {*map(bare, self.allow)} & {*map(bare, self.deny)}:
+            yield ("deny",), "has an entry that is in allow too"
 
 
 class Unsupported(Part):
@@ -109,7 +143,7 @@ class Harm(Part):
 
 class Output(Part):
     links: Literal["any", "documents", "allowed"] = "documents"  # each includes the ones after it
-    allowed_hosts: Annotated[Names, AfterValidator(_hosts)] = frozenset()
+    allowed_hosts: Hosts = frozenset()
 
     def allows(self, host: str) -> bool:
         """Whether a host is on the list, by its name or as part of "*.its.domain"."""
@@ -122,16 +156,9 @@ class Output(Part):
 class FailOpen(Part):
     """Guards whose failure does not withhold a text, for a short while, and why."""
 
-    guards: Annotated[frozenset[Literal["grounding", "injection", "harm", "output"]], PlainSerializer(sorted)]
+    guards: Annotated[Guards, NotEmpty]
     until: AwareDatetime = Field(strict=True)
     reason: str = Field(min_length=1)
-
-    @field_validator("guards", mode="before")
-    @classmethod
-    def _not_the_one(cls, value: object) -> object:
-        if isinstance(value, list) and ALWAYS_ON in value:
-            raise ValueError(f'names "{ALWAYS_ON}", which never fails open; leave it out')
-        return value
 
     @field_validator("until")
     @classmethod
