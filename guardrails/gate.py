@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
+from guardrails.checks import Checks, failure
+from guardrails.listed import by_lists
 from guardrails.policy import Policy
-from guardrails.types import Action, Checked, Context, Evidence, Finding, Guard, GuardRun, Redacted, Status
-
-logger = logging.getLogger(__name__)
+from guardrails.types import Action, Checked, Context, Evidence, Finding, GuardRun, Redacted, Stage
 
 PERSONAL_DATA = "pii"  # the guard that every text passes
+INJECTION = "injection"  # the guard of what is kept as a document
+
+NOTHING_ELSE = Context()
+
+StandIn = Callable[[Finding, str], str]  # what is shown in place of a hidden value
+
+
+class CheckFailed(Exception):
+    """A check that a decision rests on could not be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,79 +46,116 @@ class Passage:
     shown: Redaction  # for the reader, as policy says
     kept: Redaction  # for the record: all personal data redacted
     personal: tuple[Finding, ...]  # characters of the original
+    action: Action  # DROP: quarantined, nothing may rest on it
+    runs: tuple[GuardRun, ...] = ()
 
 
 class Gate:
-    """Runs the guards over a text, merges what they find, redacts once and decides by policy."""
+    """Has the guards look at a text, merges what they find, redacts once and decides by policy."""
 
-    def __init__(self, guards: Sequence[Guard], policy: Policy) -> None:
-        self.guards = tuple(guards)
+    def __init__(self, checks: Checks, policy: Policy) -> None:
+        self.checks = checks
         self.policy = policy
 
-    def question(self, text: str, history: tuple[str, ...] = ()) -> Checked:
+    def question(self, text: str, context: Context = NOTHING_ELSE) -> Checked:
         """Check what a reader wrote. It is shown to nobody but the reader; ``kept`` is for the record."""
-        return self._check(self._personal_data_guards(), text, Context(question=text, history=history))
+        return self._check("question", text, replace(context, question=text))
 
     def sentence(self, text: str, context: Context) -> Checked:
-        """Check one sentence of an answer with every guard."""
-        return self._check(self.guards, text, context)
+        """Check one sentence of an answer."""
+        return self._check("sentence", text, context)
 
-    def passage(self, evidence: Evidence, context: Context) -> Passage | None:
-        """Check one passage that a reader may open. It need not be supported by anything: only personal data counts.
+    def passage(self, evidence: Evidence, context: Context = NOTHING_ELSE) -> Passage | None:
+        """Check one passage that a reader may open. It need not be supported by anything.
 
         Returns:
             None when the check could not be made: then the passage must not be used.
         """
         own = replace(context, evidence=(evidence,))
-        findings, _ = self._look(self._personal_data_guards(), evidence.text, own)
-        if any(finding.kind == "guard_failed" for finding in findings):
+        findings, runs = self._look("passage", evidence.text, own)
+        action = self._action(findings, own, "passage")
+        if action is Action.WITHHOLD:
             return None
-        personal = tuple(finding for finding in findings if self._is_personal(finding))
-        hidden = [finding for finding in personal if self.policy.hides(finding)]
-        return Passage(redact(evidence.text, hidden), redact(evidence.text, personal), personal)
+        shown, kept = self._redactions(evidence.text, findings, own, "passage")
+        personal = tuple(finding for finding in findings if self.policy.is_personal(finding))
+        return Passage(shown, kept, personal, action, tuple(runs))
 
-    def _personal_data_guards(self) -> tuple[Guard, ...]:
-        return tuple(guard for guard in self.guards if guard.name == PERSONAL_DATA)
+    def quarantines(self, text: str) -> bool:
+        """Whether a text that is about to be kept as a document must not be used; also when nobody can tell."""
+        findings = self._alone(INJECTION, "passage", text, NOTHING_ELSE) if self.policy.uses(INJECTION) else []
+        return self._action(findings, NOTHING_ELSE, "passage") >= Action.DROP
 
-    def _check(self, guards: Sequence[Guard], text: str, context: Context) -> Checked:
-        findings, runs = self._look(guards, text, context)
-        return self._decide(text, findings, runs)
+    def personal(self, text: str, context: Context = NOTHING_ELSE) -> list[Finding]:
+        """The personal values of a text, whatever is done about them.
 
-    def _look(self, guards: Sequence[Guard], text: str, context: Context) -> tuple[list[Finding], list[GuardRun]]:
-        findings: list[Finding] = []
-        runs: list[GuardRun] = []
-        for guard in guards:
-            begun = time.perf_counter()
-            status: Status = "ran"
-            try:
-                findings += _sound(guard, guard.check(text, context), text)
-            except Exception as error:  # noqa: BLE001 - whatever a guard raises, the text is not shown
-                # The error's own message may quote the text: log its type alone.
-                logger.error("guard %s failed with %s", guard.name, type(error).__name__)
-                status = "failed"
-                findings.append(_failure(guard.name))
-            runs.append(GuardRun(guard.name, status, round((time.perf_counter() - begun) * 1000, 3)))
-        if not any(guard.name == PERSONAL_DATA for guard in guards):
-            findings.append(_failure(PERSONAL_DATA))  # a gate without this guard lets nothing through
-        return findings, runs
-
-    def _decide(self, text: str, findings: Sequence[Finding], runs: Sequence[GuardRun]) -> Checked:
-        action = max((self.policy.action(finding) for finding in findings), default=Action.SHOW)
+        Raises:
+            CheckFailed: nobody can tell.
+        """
+        findings = by_lists(text, self._alone(PERSONAL_DATA, "passage", text, context), self.policy)
         if any(finding.kind == "guard_failed" for finding in findings):
-            failed = tuple(finding for finding in findings if finding.kind == "guard_failed")
-            return Checked(Redacted(""), Redacted("", failed), action, tuple(runs))
-        shown = (
-            Redacted("") if action >= Action.DROP else _redacted(text, findings, filter(self.policy.hides, findings))
-        )
-        kept = _redacted(text, findings, filter(self._is_personal, findings))
-        return Checked(shown, kept, action, tuple(runs))
+            raise CheckFailed("a text could not be looked through for personal data")
+        return [finding for finding in findings if self.policy.is_personal(finding)]
 
-    def _is_personal(self, finding: Finding) -> bool:
-        return finding.kind == "pii" and finding.label not in self.policy.personal_data.shown
+    def parts_a_value(self, text: str, at: int) -> bool:
+        """Whether a cut at this character would part a personal value in two.
+
+        Raises:
+            CheckFailed: nobody can tell.
+        """
+        return any(finding.start < at < finding.end for finding in self.personal(text))
+
+    def _check(self, stage: Stage, text: str, context: Context) -> Checked:
+        findings, runs = self._look(stage, text, context)
+        action = self._action(findings, context, stage)
+        if any(finding.kind == "guard_failed" and finding.guard == PERSONAL_DATA for finding in findings):
+            return Checked(Redacted(""), Redacted("", tuple(findings)), Action.WITHHOLD, tuple(runs))
+        shown, kept = self._redactions(text, findings, context, stage)
+        visible = _moved(shown, findings) if action < Action.DROP else Redacted("")
+        return Checked(visible, _moved(kept, findings), action, tuple(runs))
+
+    def _alone(self, guard: str, stage: Stage, text: str, context: Context) -> list[Finding]:
+        """What one guard finds; a failure when there is no such guard."""
+        findings, runs = self.checks.run(stage, text, context, lambda name: name == guard)
+        return findings if any(run.guard == guard for run in runs) else [failure(guard)]
+
+    def _look(self, stage: Stage, text: str, context: Context) -> tuple[list[Finding], list[GuardRun]]:
+        findings, runs = self.checks.run(stage, text, context, self.policy.uses)
+        if not any(run.guard == PERSONAL_DATA and run.status != "skipped" for run in runs):
+            findings.append(failure(PERSONAL_DATA))  # a gate without this guard lets nothing through
+        return by_lists(text, findings, self.policy), runs
+
+    def _action(self, findings: Iterable[Finding], context: Context, stage: Stage) -> Action:
+        now = datetime.now(UTC)
+
+        def action(finding: Finding) -> Action:
+            if finding.kind == "guard_failed" and self.policy.opens(finding.guard, now):
+                return Action.FLAG
+            return self.policy.action(finding, context, stage)
+
+        return max(map(action, findings), default=Action.SHOW)
+
+    def _redactions(
+        self, text: str, findings: Sequence[Finding], context: Context, stage: Stage
+    ) -> tuple[Redaction, Redaction]:
+        """The text for the reader, and for the record."""
+        hidden = [finding for finding in findings if self.policy.hides(finding, context, stage)]
+        personal = [finding for finding in findings if self.policy.is_personal(finding)]
+        shown = redact(text, hidden, lambda finding, value: self.policy.stand_in(finding, value, context))
+        return shown, redact(text, personal)
 
 
-def redact(text: str, hidden: Iterable[Finding]) -> Redaction:
-    """Replace each hidden span by ``<LABEL>``; where spans overlap, their union once, named by the longest."""
+def label_alone(finding: Finding, value: str) -> str:
+    return f"<{finding.label}>"
+
+
+def redact(text: str, hidden: Iterable[Finding], stand_in: StandIn = label_alone) -> Redaction:
+    """Replace each hidden span by ``<LABEL>``; where spans overlap, their union once, named by the longest.
+
+    Args:
+        stand_in: what replaces a span that is one finding and no more, instead.
+    """
+    hidden = list(hidden)
+    single = {(finding.start, finding.end, finding.label): finding for finding in hidden}
     shown = ""
     begins: list[int] = []
     ends: list[int] = []
@@ -120,7 +165,8 @@ def redact(text: str, hidden: Iterable[Finding]) -> Redaction:
         ends += range(len(ends) + offset + 1, start + offset + 1)
         begins += range(len(begins) + offset, start + offset)
         begins += [len(shown)] * (end - start)
-        shown += f"<{label}>"
+        alone = single.get((start, end, label))
+        shown += stand_in(alone, text[start:end]) if alone else f"<{label}>"
         ends += [len(shown)] * (end - start)
     offset = len(shown) - len(begins)
     shown += text[len(begins) :]
@@ -129,8 +175,8 @@ def redact(text: str, hidden: Iterable[Finding]) -> Redaction:
     return Redaction(shown, tuple(begins), tuple(ends))
 
 
-def _redacted(text: str, findings: Sequence[Finding], hidden: Iterable[Finding]) -> Redacted:
-    redaction = redact(text, hidden)
+def _moved(redaction: Redaction, findings: Iterable[Finding]) -> Redacted:
+    """The redacted text with the findings where they are now."""
     moved = []
     for finding in findings:
         start, end = redaction.move(finding.start, finding.end)
@@ -150,19 +196,3 @@ def union(findings: Iterable[Finding]) -> list[tuple[int, int, str]]:
         else:
             merged.append((finding.start, finding.end, finding.label, length))
     return [(start, end, label) for start, end, label, _ in merged]
-
-
-def _sound(guard: Guard, findings: Sequence[Finding], text: str) -> list[Finding]:
-    """The findings, if every one can be acted on.
-
-    Raises:
-        ValueError: a finding lies outside the text. A guard that reports nonsense counts as failed.
-    """
-    for finding in findings:
-        if not 0 <= finding.start <= finding.end <= len(text):
-            raise ValueError(f"guard {guard.name} reported a span outside the text")
-    return list(findings)
-
-
-def _failure(guard: str) -> Finding:
-    return Finding(guard, "guard_failed", "failed", 0, 0, 1.0, 0.0, f"the {guard} check could not be made")

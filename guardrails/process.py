@@ -1,7 +1,7 @@
 """A process of our own that answers line by line and can be killed: for code that may crash, hang or hold the lock.
 
-Of Python, that is: a deadline in a thread is none for code that never lets go of the interpreter. One line of JSON asks,
-one answers: whatever happens in there, it cannot send objects that run code here.
+Of Python, that is: a deadline in a thread is none for code that never lets go of the interpreter. One line of JSON
+asks, one answers: whatever happens in there, it cannot send objects that run code here.
 """
 
 from __future__ import annotations

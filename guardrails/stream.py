@@ -1,16 +1,21 @@
 """Cuts a growing text into sentences, each released once no later text could change where it ends.
 
 The cut depends on the text alone, never on how it arrived: for every way of feeding the same text, the same sentences
-come out, and together they are that text. A sentence is the unit that is checked, recorded and shown.
+come out, and together they are that text. A sentence is the unit that is checked, recorded and shown; a personal value
+lies within one sentence, however many full stops and line breaks it holds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
-LOOK_AHEAD = 12  # characters after a possible end that decide whether it is one
-LONGEST = 1200  # characters; a longer sentence is cut at its last white space before that, or there if it has none
+LOOK_AHEAD = 48  # characters after a possible end, in which a value that goes on there shows (an IBAN in groups has 42)
+BEFORE = 300  # characters before a sentence that count when it is checked
+LONGEST = 1200  # characters; a longer sentence is cut at a white space before that, or there if it has none
+TRIED = 8  # white spaces before that are tried, from the last
+HARD_LIMIT = 4800  # characters; the end of a sentence that is all one value
 
 ABBREVIATIONS = frozenset(
     re.findall(
@@ -28,49 +33,108 @@ _END = re.compile(
     r"|(?P<line>[ \t]*\n[ \t]*)(?=\n|[-*•+#|>]|\d{1,3}[.)]\s)"  # before a blank line, list item, heading or table
     r"|(?P<blank>\n\s*\n\s*)"
 )
+_SPACE = re.compile(r"\s")
 _WORD_BEFORE = re.compile(r"([^\W\d_][\w.]*|\d+)$")
 
 
-def sentences(pieces: Iterable[str]) -> Iterator[str]:
-    """Cut a stream of pieces of text into sentences, with the white space that follows each.
+PartsAValue = Callable[[str, int], bool]  # (text, place): whether a cut there would part a value in two
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One sentence, with the white space that follows it, and what stands around it."""
+
+    text: str
+    before: str  # the last BEFORE characters before it
+    after: str  # the LOOK_AHEAD characters after it; fewer only at the end of the whole text
+
+
+def cuts(pieces: Iterable[str], parts_a_value: PartsAValue = lambda text, at: False) -> Iterator[Cut]:
+    """Cut a stream of pieces of text into sentences, none of which ends inside a value.
 
     Args:
         pieces: parts of one text in order, of any length.
+        parts_a_value: asked once for each place at which a sentence might end, with what would stand around it. A
+            sentence that has no other end within HARD_LIMIT characters ends there nevertheless.
 
     Yields:
-        Sentences in order; joined they equal the joined pieces. White space before the first is part of it.
+        Sentences in order; their texts joined equal the joined pieces. White space before the first is part of it.
     """
-    waiting = ""
-    for piece in pieces:
-        waiting += piece
-        while (end := _settled_end(waiting, complete=False)) is not None:
-            yield waiting[:end]
-            waiting = waiting[end:]
-    while (end := _settled_end(waiting, complete=True)) is not None:
-        yield waiting[:end]
-        waiting = waiting[end:]
-    if waiting:
-        yield waiting
+    buffer = _Buffer(parts_a_value)
+    try:
+        for piece in pieces:
+            buffer.add(piece)
+            yield from buffer.settled(complete=False)
+    except GeneratorExit:
+        raise
+    except Exception:
+        yield from buffer.settled(complete=True)  # what was begun and not ended is lost, whole sentences are not
+        raise
+    yield from buffer.settled(complete=True)
+    yield from buffer.rest()
 
 
-def _settled_end(text: str, *, complete: bool) -> int | None:
-    """Where the first sentence of ``text`` ends, white space included; None while later text might still decide.
+def sentences(pieces: Iterable[str]) -> Iterator[str]:
+    """The texts of ``cuts``, for where values do not matter."""
+    return (cut.text for cut in cuts(pieces))
 
-    With ``complete``, no more text will come; None then means that all of it is one sentence.
-    """
-    horizon = min(len(text), LONGEST + LOOK_AHEAD)
-    for match in _END.finditer(text, 0, horizon):
-        end = match.end()
-        if end > LONGEST:
+
+class _Buffer:
+    """Text that has not been released, and what stood before it."""
+
+    def __init__(self, parts_a_value: PartsAValue) -> None:
+        self._parts_a_value = parts_a_value
+        self._before = ""
+        self._text = ""
+        self._whole: dict[int, bool] = {}  # by place in the text: whether a cut there leaves values whole
+
+    def add(self, piece: str) -> None:
+        self._text += piece
+
+    def settled(self, *, complete: bool) -> Iterator[Cut]:
+        """Sentences whose end no later text could move. With ``complete``, no more text will come."""
+        while (end := self._end(complete=complete)) is not None:
+            yield self._release(end)
+
+    def rest(self) -> Iterator[Cut]:
+        if self._text:
+            yield self._release(len(self._text))
+
+    def _end(self, *, complete: bool) -> int | None:
+        """Where the first sentence ends; None while later text might still decide, or when all of it is one."""
+        for end in _places(self._text):
+            if not complete and len(self._text) - end < LOOK_AHEAD:
+                return None
+            if end < len(self._text) and (end == HARD_LIMIT or self._leaves_values_whole(end)):
+                return end
+        return None
+
+    def _leaves_values_whole(self, end: int) -> bool:
+        if end not in self._whole:
+            around = self._before + self._text[: end + LOOK_AHEAD]
+            self._whole[end] = not self._parts_a_value(around, len(self._before) + end)
+        return self._whole[end]
+
+    def _release(self, end: int) -> Cut:
+        cut = Cut(self._text[:end], self._before, self._text[end : end + LOOK_AHEAD])
+        self._before = (self._before + cut.text)[-BEFORE:]
+        self._text = self._text[end:]
+        self._whole.clear()
+        return cut
+
+
+def _places(text: str) -> Iterator[int]:
+    """Where the first sentence of a text might end, the likeliest first; whatever follows, none comes in between."""
+    for match in _END.finditer(text, 0, LONGEST + LOOK_AHEAD):
+        if match.end() > LONGEST:
             break
-        seen_enough = len(text) - end >= LOOK_AHEAD
-        if not complete and not seen_enough:
-            return None
-        if end < len(text) and text[:end].strip() and _is_end(text, match):
-            return end
+        if match.end() == len(text) or (text[: match.end()].strip() and _is_end(text, match)):
+            yield match.end()
     if len(text) >= LONGEST + LOOK_AHEAD:
-        return _forced_end(text)
-    return None
+        yield from [space.end() for space in _SPACE.finditer(text, 0, LONGEST)][: -TRIED - 1 : -1]
+        yield LONGEST
+        yield from (space.end() for space in _SPACE.finditer(text, LONGEST, HARD_LIMIT))
+        yield HARD_LIMIT
 
 
 def _is_end(text: str, match: re.Match[str]) -> bool:
@@ -96,9 +160,3 @@ def _is_end(text: str, match: re.Match[str]) -> bool:
 
 def _is_initial(word: str, before: re.Match[str], text: str) -> bool:
     return len(word) == 1 and word.isalpha() and (before.start() == 0 or not text[before.start() - 1].isalnum())
-
-
-def _forced_end(text: str) -> int:
-    """The last white space before the limit, so that no value is cut in two; the limit when there is none."""
-    cut = max(text.rfind(" ", 0, LONGEST), text.rfind("\n", 0, LONGEST))
-    return cut + 1 if cut > 0 else LONGEST

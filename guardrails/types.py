@@ -49,7 +49,7 @@ class Context:
     history: tuple[str, ...] = ()  # the reader's earlier messages in this conversation, oldest first
     evidence: tuple[Evidence, ...] = ()  # empty while a question is checked
     audience: frozenset[str] = frozenset()  # the reader's role and groups
-    before: str = ""  # what stands before the checked text in the same answer, unredacted; its last few hundred characters
+    before: str = ""  # the last few hundred characters before the checked text in the same answer, unredacted
     after: str = ""  # what follows it there
 
 

@@ -18,6 +18,11 @@ def require(reader: Reader, role: str) -> None:
         raise NotAllowed(f"this needs the role {role}")
 
 
+def audience(reader: Reader) -> frozenset[str]:
+    """What a policy may name a reader by: their roles and groups."""
+    return reader.roles | reader.groups
+
+
 def actor(reader: Reader) -> str:
     """How the record names a reader. Only local readers exist yet, whose ids say nothing about a person."""
     return reader.id

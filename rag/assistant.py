@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 from guardrails.audit.log import AuditLog
 from guardrails.encoder import Encoder
-from guardrails.gate import Gate
-from guardrails.types import Action, Checked, Context, Evidence
+from guardrails.gate import CheckFailed, Gate
+from guardrails.types import Action, Checked, Context
+from rag.access import audience
 from rag.dialogue.memory import Memory
 from rag.dialogue.understand import understand
 from rag.errors import AnswerFailed, ModelError, NotRecorded, StoreError
@@ -19,9 +20,10 @@ from rag.generation.prompt import declines
 from rag.generation.write import Writer
 from rag.index.relevance import relevance
 from rag.index.retrieve import Retriever
+from rag.screen import Source, screen
 from rag.settings import Settings
-from rag.turn import Source, Turn
-from rag.types import Done, Message, Notice, Outcome, Passage, Reader, Search, Shown, Status
+from rag.turn import Turn
+from rag.types import Done, Message, Outcome, Reader, Search, Shown, Status
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,20 @@ QUOTED = "These are the documents' own words."
 QUOTED_DOWN = "The writing model is not available. These are the documents' own words."
 QUOTED_UNSUPPORTED = "What the model wrote did not stand up to the check. These are the documents' own words instead."
 WITHHELD = "This answer was withheld: a safety check could not be made. Whoever runs this installation can see why."
+MANIPULATES = (
+    "This message reads like an attempt to change how the assistant works, so it is not answered. "
+    "If it is a question about the documents, put it in other words."
+)
+QUOTED_CAUTIOUS = (
+    "This message reads in part like instructions to the assistant. These are the documents' own words, not a model's."
+)
+HARMFUL = "This message is not answered: the policy of this installation leaves out what may hurt somebody."
+HELP = (
+    "If you are thinking of hurting yourself, please do not stay alone with it: talk to someone you trust, "
+    "or call your local emergency number or a crisis line now."
+)
+SELF_HARM = "self-harm"
+UNCHECKED = "The {} check is not available; until it is back, the policy lets answers through without it."
 BROKEN_OFF = "The model broke off here. What stands above was checked and is complete in itself."
 
 
@@ -50,9 +66,10 @@ class Parts:
     encoder: Encoder
     retrieve: Retriever
     model: Callable[[], ChatModel | None]  # None: it is down
-    gate: Gate
+    gate: Callable[[], Gate]  # with the policy that is in force now
     log: AuditLog
     memory: Memory
+    canary: str = ""  # stands in the model's instructions
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +77,7 @@ class Given:
     """What one answer is made from."""
 
     turn: Turn
+    gate: Gate
     search: Search
     sources: Sequence[Source]
     found: Sequence[Extract]  # the sentences of the sources
@@ -67,10 +85,7 @@ class Given:
     history: Sequence[Message]
     model: ChatModel | None
     conversation: str
-
-
-class CannotCheck(Exception):
-    """A guard failed: nothing more of this answer may be shown."""
+    cautious: bool  # the question itself may be an attack: no model is asked
 
 
 class Assistant:
@@ -78,8 +93,7 @@ class Assistant:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self.gate = parts.gate
-        self._writer = Writer(parts.gate, parts.settings.generation.evidence_characters)
+        self._writer = Writer(parts.settings.generation.evidence_characters, parts.canary)
 
     @property
     def parts(self) -> Parts:
@@ -96,11 +110,12 @@ class Assistant:
             AnswerFailed: a part broke that an answer cannot do without; recorded.
         """
         message = message.encode("utf-8", "replace").decode()  # halves of characters, from damaged input
-        model = self._parts.model()
-        turn = self._turn(conversation, reader, model)
+        model, gate = self._parts.model(), self._parts.gate()
+        name = model.name if model else "none"
+        turn = Turn(self._parts.log, conversation, reader, model=name, policy=gate.policy.hash)
         outcome: Outcome = "stopped"
         try:
-            for shown in self._answer(turn, message, conversation, reader, model):
+            for shown in self._answer(turn, gate, message, conversation, reader, model):
                 if isinstance(shown, Done):
                     outcome = shown.outcome
                     self._finish(turn, outcome, message, reader)
@@ -117,49 +132,56 @@ class Assistant:
                 self._finish(turn, outcome, message, reader)
 
     def _answer(
-        self, turn: Turn, message: str, conversation: str, reader: Reader, model: ChatModel | None
+        self, turn: Turn, gate: Gate, message: str, conversation: str, reader: Reader, model: ChatModel | None
     ) -> Iterator[Shown]:
         history = self._parts.memory.messages(conversation, reader)
         said = tuple(earlier.content for earlier in history if earlier.role == "user")
-        question = self.gate.question(message[:LONGEST_QUESTION], said)
+        asked = Context(message, said, audience=audience(reader))
+        question = gate.question(message[:LONGEST_QUESTION], asked)
         turn.asked(question)
-        if problem := _problem(message, question.action):
-            turn.noticed(problem)
-            yield Notice(problem)
-            yield Done(turn.id, "withheld" if question.action is Action.WITHHOLD else "refused")
+        for advice in _advice(question):
+            yield turn.noticed(advice)
+        if problem := _problem(message, question):
+            yield turn.noticed(problem)
+            yield Done(turn.id, "withheld" if problem == WITHHELD else "refused")
             return
 
         yield Status("Searching the documents…")
         search = understand(message, history)
         passages = self._parts.retrieve(search, reader)
-        sources = self._sources(passages, Context(message, said))
-        if len(sources) < len(passages):
+        screened = screen(gate, passages, asked)
+        sources = screened.sources
+        if screened.unchecked:
             turn.failed("guard", "passage not checked")
-        if passages and not sources:
+        if screened.unchecked and not sources:
             yield from self._withhold(turn)
             return
         found = relevance([source.passage for source in sources])
-        turn.searched(sources, found)
+        turn.searched(screened, found)
+        for notice in screened.notices():
+            yield turn.noticed(notice)
         if found < self._parts.settings.retrieval.relevant_from:
             yield from self._refuse(turn, sources)
             return
 
-        context = Context(message, said, tuple(source.evidence for source in sources))
+        context = replace(asked, evidence=tuple(source.evidence for source in sources))
         best = extracts(search.queries, [source.passage for source in sources], self._parts.encoder)
         yield Status("Reading and writing…")
-        yield from self._write_or_quote(Given(turn, search, sources, best, context, history, model, conversation))
+        cautious = question.action is Action.DROP
+        given = Given(turn, gate, search, sources, best, context, history, model, conversation, cautious)
+        yield from self._write_or_quote(given)
 
     def _write_or_quote(self, given: Given) -> Iterator[Shown]:
         """The model's sentences that survive the gate; the documents' own when none does."""
         turn = given.turn
-        quotes_only = self._parts.settings.generation.model == NONE
+        quotes_only = given.cautious or self._parts.settings.generation.model == NONE
         broken = given.model is None and not quotes_only
         try:
             declined = yield from self._write(given)
         except ModelError as error:
             turn.failed("generation", type(error).__name__)
             declined, broken = False, True
-        except CannotCheck:
+        except CheckFailed:
             yield from self._withhold(turn)
             return
         if declined and not turn.sentences:
@@ -167,18 +189,20 @@ class Assistant:
         elif turn.sentences:
             yield from self._conclude(turn, broken=broken)
         else:
-            yield from self._quote(given, QUOTED if quotes_only else QUOTED_DOWN if broken else QUOTED_UNSUPPORTED)
+            yield from self._quote(given, _why_quoted(given, quotes_only=quotes_only, broken=broken))
 
     def _write(self, given: Given) -> Generator[Shown, None, bool]:
         """Show what the model writes, sentence by sentence; whether it says that the sources do not answer."""
-        if given.model is None:
+        if given.model is None or given.cautious:
             return False
         waiting: list[Checked] = []  # sentences that claim nothing ("Here is why:") wait for one that does
-        written = self._writer(given.model, given.search, given.sources, given.found, given.history, given.conversation)
-        for text in written:
-            if declines(text):
+        written = self._writer(
+            given.gate, given.model, given.search, given.sources, given.found, given.history, given.conversation
+        )
+        for cut in written:
+            if declines(cut.text):
                 return True
-            checked = self.gate.sentence(text, given.context)
+            checked = given.gate.sentence(cut.text, replace(given.context, before=cut.before, after=cut.after))
             if not checked.kept.findings and checked.action is Action.SHOW:
                 waiting.append(checked)
                 continue
@@ -192,24 +216,23 @@ class Assistant:
         """Record a checked sentence, then show it, unless it was dropped.
 
         Raises:
-            CannotCheck: nothing more of this answer may be shown.
+            CheckFailed: nothing more of this answer may be shown.
         """
+        for name in given.turn.newly_unchecked(checked):
+            yield given.turn.noticed(UNCHECKED.format(name))
         sentence = given.turn.wrote(checked, {source.evidence.id: source for source in given.sources}, quoted=quoted)
         if checked.action is Action.WITHHOLD:
-            raise CannotCheck
+            raise CheckFailed
         if sentence:
             yield sentence
 
     def _quote(self, given: Given, why: str) -> Iterator[Shown]:
-        given.turn.noticed(why)
-        yield Notice(why)
+        yield given.turn.noticed(why)
         for extract in quotable(given.found, MOST_QUOTED):
             own = replace(given.context, evidence=(given.sources[extract.passage].evidence,))
             try:
-                yield from self._show(
-                    given, self.gate.sentence(" ".join(extract.text.split()) + "\n", own), quoted=True
-                )
-            except CannotCheck:
+                yield from self._show(given, given.gate.sentence(_quoted(extract), own), quoted=True)
+            except CheckFailed:
                 yield from self._withhold(given.turn)
                 return
         if not given.turn.sentences:
@@ -221,39 +244,19 @@ class Assistant:
         if turn.dropped:
             what = "One sentence was" if turn.dropped == 1 else f"{turn.dropped} sentences were"
             text = f"{what} left out, because the documents do not support what the model wrote there."
-            turn.noticed(text)
-            yield Notice(text)
+            yield turn.noticed(text)
         if broken:
-            turn.noticed(BROKEN_OFF)
-            yield Notice(BROKEN_OFF)
+            yield turn.noticed(BROKEN_OFF)
         yield Done(turn.id, "answered")
 
     def _refuse(self, turn: Turn, sources: Sequence[Source]) -> Iterator[Shown]:
-        turn.noticed(NOT_FOUND)
-        yield Notice(NOT_FOUND)
+        yield turn.noticed(NOT_FOUND)
         nearest = tuple(dict.fromkeys(source.title for source in sources))[:MOST_NEAREST]
         yield Done(turn.id, "refused", nearest)
 
     def _withhold(self, turn: Turn) -> Iterator[Shown]:
-        turn.noticed(WITHHELD)
-        yield Notice(WITHHELD)
+        yield turn.noticed(WITHHELD)
         yield Done(turn.id, "withheld")
-
-    def _sources(self, passages: Sequence[Passage], context: Context) -> list[Source]:
-        """The passages that passed the gate; one that could not be checked is not used at all."""
-        sources = []
-        for passage in passages:
-            chunk = passage.chunk
-            evidence = Evidence(chunk.id, chunk.text, chunk.title, chunk.public_contacts)
-            title = Evidence(chunk.id, chunk.title, public_contacts=chunk.public_contacts)
-            checked, named = self.gate.passage(evidence, context), self.gate.passage(title, context)
-            if checked and named:
-                sources.append(Source(passage, evidence, checked, named.shown.text))
-        return sources
-
-    def _turn(self, conversation: str, reader: Reader, model: ChatModel | None) -> Turn:
-        name = model.name if model else "none"
-        return Turn(self._parts.log, conversation, reader, model=name, policy=self.gate.policy.hash)
 
     def _finish(self, turn: Turn, outcome: Outcome, message: str, reader: Reader) -> None:
         """Close the record, then keep what was said for the next turn; the answer stands even if that fails."""
@@ -267,10 +270,26 @@ class Assistant:
             logger.error("%s", error)
 
 
-def _problem(message: str, action: Action) -> str:
+def _problem(message: str, question: Checked) -> str:
     """Why a message cannot be answered; empty when it can."""
-    if action is Action.WITHHOLD:
-        return WITHHELD
+    if question.action is Action.WITHHOLD:
+        kinds = {finding.kind for finding in question.kept.findings}
+        return WITHHELD if "guard_failed" in kinds else HARMFUL if "harm" in kinds else MANIPULATES
     if not any(character.isalnum() for character in message):
         return EMPTY
     return TOO_LONG if len(message) > LONGEST_QUESTION else ""
+
+
+def _advice(question: Checked) -> list[str]:
+    """What a reader should be told before anything else."""
+    return [HELP] if any(f.kind == "harm" and f.label == SELF_HARM for f in question.kept.findings) else []
+
+
+def _why_quoted(given: Given, *, quotes_only: bool, broken: bool) -> str:
+    if given.cautious:
+        return QUOTED_CAUTIOUS
+    return QUOTED if quotes_only else QUOTED_DOWN if broken else QUOTED_UNSUPPORTED
+
+
+def _quoted(extract: Extract) -> str:
+    return " ".join(extract.text.split()) + "\n"

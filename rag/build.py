@@ -13,12 +13,15 @@ from typing import Literal, TypeVar
 
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk
+from guardrails.checks import Checks
 from guardrails.encoder import Encoder
 from guardrails.gate import Gate
 from guardrails.grounding.guard import GroundingGuard
+from guardrails.output import OutputGuard, new_canary
+from guardrails.pii.child import ChildDetector
 from guardrails.pii.guard import PiiGuard
-from guardrails.policy import PolicyError
-from guardrails.policy import load as load_policy
+from guardrails.policy import PolicyError, PolicyFile
+from guardrails.types import Guard
 from guardrails.weights import WeightsError
 from rag.access import LOCAL_READER
 from rag.assistant import Assistant, Parts
@@ -180,19 +183,27 @@ class Candor:
 
     def _load(self) -> None:
         state, run = self.settings.state, self.startup.run
-        policy = load_policy(self.settings.guards.policy)
+        policies = PolicyFile(self.settings.guards.policy)
         encoder = Encoder()
         run("Language model", encoder.load)
         catalogue, vectors = run("Search index", lambda: _index(self.settings, encoder))
-        gate = Gate(run("Guards", lambda: _guards(encoder)), policy)
+        canary = new_canary()
+        guards = run("Guards", lambda: self._guards(encoder, policies, canary))
+        checks = Checks(guards, self.settings.guards.seconds)
+
+        def gate() -> Gate:
+            return Gate(checks, policies.current())
+
         run("Writing model", self.model)
         log = AuditLog(state / "audit.sqlite")
         memory = Memory(state / "conversations.sqlite")
         self._closers += [catalogue.close, log.close, memory.close, self._close_model]
-        ingestion = Ingestion(catalogue, vectors, encoder, self.settings.chunks)
+        ingestion = Ingestion(
+            catalogue, vectors, encoder, self.settings.chunks, screen=lambda chunk: gate().quarantines(chunk.text)
+        )
         ingestion.clear_leftovers()
         retrieve = Retriever(catalogue, vectors, encoder, self.settings.retrieval)
-        self._assistant = Assistant(Parts(self.settings, encoder, retrieve, self.model, gate, log, memory))
+        self._assistant = Assistant(Parts(self.settings, encoder, retrieve, self.model, gate, log, memory, canary))
         self._library = Library(catalogue, ingestion, log, state / "uploads")
         self._memory = memory
         self._review = ReviewDesk(log)
@@ -203,6 +214,16 @@ class Candor:
                 pass
 
         self.startup.run(FIRST_DOCUMENTS, ingest)
+
+    def _guards(self, encoder: Encoder, policies: PolicyFile, canary: str) -> list[Guard]:
+        detector = ChildDetector()
+        self._closers.append(detector.close)
+        detector.load()
+        return [
+            PiiGuard(detector),
+            GroundingGuard(encoder),
+            OutputGuard(lambda: policies.current().output, canary),
+        ]
 
     def _close_model(self) -> None:
         if self._model is not None:
@@ -223,12 +244,6 @@ def _index(settings: Settings, encoder: Encoder) -> tuple[Catalogue, VectorStore
     catalogue = Catalogue(settings.state / "index.sqlite")
     catalogue.settle("embedding model", encoder.name)
     return catalogue, VectorStore(settings.state / "vectors", settings.retrieval.chroma_url)
-
-
-def _guards(encoder: Encoder) -> tuple[PiiGuard, GroundingGuard]:
-    guards = PiiGuard(), GroundingGuard(encoder)
-    guards[0].load()
-    return guards
 
 
 def _translated(error: WeightsError | PolicyError) -> CandorError:

@@ -86,7 +86,7 @@ def _ingest(candor: Candor, folder: Path) -> str:
 
 
 def _personal_data(candor: Candor) -> str:
-    checked = candor.assistant.gate.question("Write to anna.weiss@example.org or call +44 20 7946 0123.")
+    checked = candor.assistant.parts.gate().question("Write to anna.weiss@example.org or call +44 20 7946 0123.")
     if "anna.weiss" in checked.kept.text or "7946" in checked.kept.text:
         raise CandorError("an e-mail address or phone number was not found; do not use this installation")
     return "an e-mail address and a phone number were found"

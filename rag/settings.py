@@ -66,7 +66,10 @@ class Generation(Part):
 
 
 class Guards(Part):
-    policy: Path | None = Field(None, description="a policy file; none: the general preset")
+    policy: Path | None = Field(
+        None, description='a policy file, or a preset by name: "general", "health", "finance"; none: the general preset'
+    )
+    seconds: float = Field(10.0, gt=0, le=120, description="a check that takes longer counts as failed")
 
 
 class Web(Part):

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from guardrails import gate
 from guardrails.audit.log import AuditLog
-from guardrails.types import Action, Checked, Evidence, Finding, Origin
+from guardrails.types import Action, Checked, Finding, GuardRun, Origin, Status
 from rag.access import actor
 from rag.errors import NotRecorded
-from rag.types import Citation, Mark, Outcome, Passage, Reader, Sentence
+from rag.screen import Screened, Source
+from rag.types import Citation, Mark, Notice, Outcome, Reader, Sentence
 
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A passage as the answer may rest on it, and as its reader may see it."""
-
-    passage: Passage
-    evidence: Evidence
-    checked: gate.Passage
-    title: str  # through the gate
+BEST_FIRST: tuple[Status, ...] = ("skipped", "ran", "failed", "timed out")
+_STAND_IN = re.compile(r"<[A-Z_]+(?: \*{4}\w{1,4})?>")
 
 
 class Turn:
@@ -43,6 +37,7 @@ class Turn:
         self._begun = time.perf_counter()
         self._numbers: dict[str, int] = {}
         self._reasons: set[str] = set()
+        self._unchecked: set[str] = set()  # guards that the reader was told about
         self.sentences: list[str] = []  # shown so far
         self.dropped = 0
         self.closed = False
@@ -53,16 +48,20 @@ class Turn:
             "asked", _facts(checked), {"question": checked.kept.text, "findings": _rows(checked.kept.findings, {})}
         )
 
-    def searched(self, sources: Sequence[Source], relevance: float) -> None:
-        hits = [
-            {"id": s.evidence.id, "score": round(s.passage.score, 6), "similarity": round(s.passage.similarity, 6)}
-            for s in sources
-        ]
+    def searched(self, screened: Screened, relevance: float) -> None:
+        if screened.quarantined:
+            self._reasons.add("quarantined passage")
+        facts = {
+            "hits": [_hit(source) for source in screened.sources],
+            "quarantined": [_hit(source) for source in screened.quarantined],
+            "relevance": round(relevance, 6),
+            "guards": [asdict(run) for run in _summed(screened.runs)],
+        }
         evidence = [
             {"id": s.evidence.id, "source": s.passage.chunk.source, "title": s.title, "text": s.checked.kept.text}
-            for s in sources
+            for s in screened.sources
         ]
-        self._append("searched", {"hits": hits, "relevance": round(relevance, 6)}, {"evidence": evidence})
+        self._append("searched", facts, {"evidence": evidence})
 
     def wrote(self, checked: Checked, sources: Mapping[str, Source], *, quoted: bool) -> Sentence | None:
         """Record a sentence of the answer; what may be shown of it, or None when it was dropped or withheld."""
@@ -88,8 +87,19 @@ class Turn:
             self.sentences.append(sentence.text)
         return sentence
 
-    def noticed(self, text: str) -> None:
+    def noticed(self, text: str) -> Notice:
+        """Record what the reader is told beside the answer; it may be shown then."""
         self._append("notice", {}, {"text": text})
+        return Notice(text)
+
+    def newly_unchecked(self, checked: Checked) -> list[str]:
+        """Guards that failed on a sentence and that the policy lets fail for now, each named once in a turn."""
+        if checked.action is Action.WITHHOLD:
+            return []
+        names = [run.guard for run in checked.runs if run.status in {"failed", "timed out"}]
+        new = [name for name in names if name not in self._unchecked]
+        self._unchecked.update(new)
+        return new
 
     def failed(self, stage: str, kind: str) -> None:
         """Record that a stage broke; the kind of error alone, since its message may quote."""
@@ -114,6 +124,12 @@ class Turn:
                     self._reasons.add("not supported")
                 case "guard_failed":
                     self._reasons.add("guard failure")
+                case "injection":
+                    self._reasons.add("attempt to instruct the assistant")
+                case "harm":
+                    self._reasons.add("harmful words")
+                case "output":
+                    self._reasons.add("forbidden link or markup")
                 case "pii" if checked.action >= Action.FLAG and finding.origin is Origin.INVENTION:
                     self._reasons.add("invented personal data")
 
@@ -141,6 +157,25 @@ class Turn:
             raise NotRecorded(f"nothing more is shown: the record cannot be written ({type(error).__name__})") from None
 
 
+def _hit(source: Source) -> dict[str, Any]:
+    passage = source.passage
+    return {
+        "id": source.evidence.id,
+        "score": round(passage.score, 6),
+        "similarity": round(passage.similarity, 6),
+    }
+
+
+def _summed(runs: Iterable[GuardRun]) -> list[GuardRun]:
+    """One for each guard: its whole time, and the worst of how it fared."""
+    total: dict[str, GuardRun] = {}
+    for run in runs:
+        known = total.get(run.guard, GuardRun(run.guard, "skipped", 0.0))
+        worst = max(known.status, run.status, key=BEST_FIRST.index)
+        total[run.guard] = GuardRun(run.guard, worst, round(known.milliseconds + run.milliseconds, 3))
+    return list(total.values())
+
+
 def _facts(checked: Checked) -> dict[str, Any]:
     return {"action": checked.action.name, "guards": [asdict(run) for run in checked.runs]}
 
@@ -160,14 +195,15 @@ def _rows(findings: Iterable[Finding], sources: Mapping[str, Source]) -> list[di
 
 def _marks(checked: Checked) -> Iterable[Mark]:
     for finding in checked.shown.findings:
-        hidden = finding.kind == "pii" and checked.shown.text[finding.start : finding.end] == f"<{finding.label}>"
-        if hidden:
+        if _STAND_IN.fullmatch(checked.shown.text, finding.start, finding.end):
             yield Mark("redacted", finding.start, finding.end, finding.label, _why(finding))
         elif finding.kind == "unsupported":
             yield Mark("flagged", finding.start, finding.end, finding.label, finding.reason)
 
 
 def _why(finding: Finding) -> str:
+    if finding.kind == "output":
+        return f"Left out: {finding.reason}."
     if finding.origin is Origin.INVENTION:
         return "The model wrote a personal value that stands neither in your question nor in the documents."
     return "Personal data of a document that is not marked as public."

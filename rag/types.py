@@ -47,6 +47,9 @@ class Document:
         return hashlib.sha256(f"{self.source}\0{self.text}\0{self.meta}".encode()).hexdigest()[:32]
 
 
+Quarantine = Literal["", "held", "released"]  # held: it reads like instructions; released: somebody said that it is not
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A contiguous part of one document: ``document.text[start:end] == text``."""
@@ -60,6 +63,7 @@ class Chunk:
     page: int | None = None  # on which it starts; counted from 1, as printed
     public_contacts: bool = False
     superseded_by: str = ""
+    quarantine: Quarantine = ""
 
     @property
     def id(self) -> str:
@@ -166,6 +170,7 @@ class Shelved:
     ingested_at: datetime
     sample: bool  # came with the product
     superseded_by: str = ""
+    quarantined: int = 0  # chunks that read like instructions to the assistant, and are not used
 
 
 IngestState = Literal["added", "replaced", "unchanged", "removed", "failed"]
@@ -179,6 +184,7 @@ class Ingested:
     state: IngestState
     chunks: int = 0
     reason: str = ""  # failed: why, in one line
+    held: int = 0  # chunks in quarantine
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from guardrails.types import Context, Finding
+from guardrails.types import Context, Finding, Stage
 from rag.errors import ModelError
 from rag.generation.models import Turn
+
+
+STAGES: frozenset[Stage] = frozenset({"question", "passage", "sentence"})
 
 
 class ScriptedModel:
@@ -45,6 +48,7 @@ class BrokenGuard:
 
     def __init__(self, name: str, sound: int = 0) -> None:
         self.name = name
+        self.stages: frozenset[Stage] = frozenset({"sentence"}) if name in {"grounding", "output"} else STAGES
         self.sound = sound
 
     def check(self, text: str, context: Context) -> list[Finding]:

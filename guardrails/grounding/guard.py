@@ -13,7 +13,7 @@ from guardrails.grounding.claims import claims_nothing
 from guardrails.grounding.numbers import supported
 from guardrails.grounding.score import Scorer, scorer
 from guardrails.grounding.words import Word
-from guardrails.types import Context, Evidence, Finding, Span
+from guardrails.types import Context, Evidence, Finding, Span, Stage
 
 REMEMBERED = 128  # texts whose vectors are kept: those of some 20 answers; at most about 1 MB each
 SECOND_BEST = 0.1  # a further passage is named as support when it is at most this much less sure
@@ -46,6 +46,7 @@ class GroundingGuard:
     """
 
     name = "grounding"
+    stages: frozenset[Stage] = frozenset({"sentence"})
 
     def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
         """

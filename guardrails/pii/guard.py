@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from guardrails.pii.detect import LOWEST, Detection, Detector
-from guardrails.types import Context, Finding, Origin
+from guardrails.pii.child import ChildDetector
+from guardrails.canonical import views
+from guardrails.pii.detect import LOWEST, Detection, Detector, reading
+from guardrails.types import Context, Finding, Origin, Stage
 
 WHENCE = {
     Origin.USER: "the reader wrote it in this conversation",
@@ -21,8 +23,9 @@ class PiiGuard:
     """Reports personal values of any language. May be shared by threads."""
 
     name = "pii"
+    stages: frozenset[Stage] = frozenset({"question", "passage", "sentence"})
 
-    def __init__(self, detector: Detector | None = None) -> None:
+    def __init__(self, detector: Detector | ChildDetector | None = None) -> None:
         self._detector = detector or Detector()
 
     def load(self) -> None:
@@ -39,18 +42,25 @@ class PiiGuard:
         Raises:
             DetectionTimeout: the text could not be looked through.
         """
-        return [self._finding(found, text[found.start : found.end], context) for found in self.detect(text)]
+        around = context.before + text + context.after
+        findings = []
+        for found in self.detect(around):
+            start = max(0, found.start - len(context.before))
+            end = min(len(text), found.end - len(context.before))
+            if start < end:
+                findings.append(
+                    self._finding(found, start, end, origin(found.label, around[found.start : found.end], context))
+                )
+        return findings
 
-    def _finding(self, found: Detection, value: str, context: Context) -> Finding:
-        source = origin(found.label, value, context)
+    def _finding(self, found: Detection, start: int, end: int, source: Origin) -> Finding:
         reason = f"looks like {found.what}; {WHENCE[source]}"
-        return Finding(
-            self.name, "pii", found.label, found.start, found.end, found.score, LOWEST, reason, origin=source
-        )
+        return Finding(self.name, "pii", found.label, start, end, found.score, LOWEST, reason, origin=source)
 
 
 def origin(label: str, value: str, context: Context) -> Origin:
-    """Where a value comes from. Spaces, punctuation and case do not count, nor letters around a number.
+    """Where a value comes from. Spaces, punctuation and case do not count, nor letters around a number, nor a disguise
+    in what it is compared with.
 
     A text with neither question nor evidence to compare with is what the reader wrote.
     """
@@ -67,7 +77,7 @@ def origin(label: str, value: str, context: Context) -> Origin:
 
 
 def _occurs(same: re.Pattern[str], texts: Iterable[str]) -> bool:
-    return any(same.search(text) for text in texts)
+    return any(same.search(view.text) for text in texts for view in views(text))
 
 
 def _same(label: str, value: str) -> re.Pattern[str]:

@@ -147,7 +147,7 @@ def ask(candor: Candor, row: Row, conversation: str) -> Said:
     with closing(AuditLog(candor.settings.state / "audit.sqlite")) as log:
         kept = _Kept.of(log, done.turn)
     sentences = tuple(piece for piece in pieces if isinstance(piece, Sentence))
-    guard = next(guard for guard in candor.assistant.gate.guards if guard.name == "grounding")
+    guard = next(guard for guard in candor.assistant.parts.gate().checks.guards if guard.name == "grounding")
     return Said(
         row,
         sentences,

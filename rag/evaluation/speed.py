@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from guardrails.checks import Checks
 from guardrails.encoder import Encoder
 from guardrails.gate import Gate
 from guardrails.types import Context, Finding, Guard
@@ -117,6 +118,7 @@ class TimedGuard:
 
     def __init__(self, guard: Guard) -> None:
         self.name = guard.name
+        self.stages = guard.stages
         self.seconds = 0.0
         self._guard = guard
 
@@ -213,9 +215,11 @@ def _answering(settings: Settings, questions: Sequence[str], on_progress: OnProg
 
 def _timed_answers(candor: Candor, questions: Sequence[str], on_progress: OnProgress) -> _Timing:
     parts, given = candor.assistant.parts, candor.model()
-    guards = [TimedGuard(guard) for guard in parts.gate.guards]
+    gate = parts.gate()
+    guards = [TimedGuard(guard) for guard in gate.checks.guards]
+    timed = Gate(Checks(guards), gate.policy)
     model = TimedModel(given) if given else None
-    assistant = Assistant(replace(parts, gate=Gate(guards, parts.gate.policy), model=lambda: model))
+    assistant = Assistant(replace(parts, gate=lambda: timed, model=lambda: model))
     firsts = []
     for number, question in enumerate(questions, start=1):
         begun = time.perf_counter()

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Sequence
 
 from guardrails.gate import Gate
 from guardrails.pseudonyms import Conversations, Pseudonyms
-from guardrails.stream import sentences
+from guardrails.stream import Cut, cuts
 from guardrails.types import Context, Evidence, Origin
 from rag.errors import ModelError
 from rag.generation.extract import Extract, within
 from rag.generation.models import ChatModel, Turn
 from rag.generation.prompt import prompt, without_markers
-from rag.turn import Source
+from rag.screen import Source
 from rag.types import Message, Search
 
 LOOK_BACK = 400  # characters in which a loop is looked for
@@ -25,32 +25,35 @@ class Writer:
 
     Args:
         evidence_characters: how much of the sources the model is given.
+        canary: stands in the instructions, and must never stand in an answer.
     """
 
-    def __init__(self, gate: Gate, evidence_characters: int) -> None:
-        self._gate = gate
+    def __init__(self, evidence_characters: int, canary: str) -> None:
         self._evidence_characters = evidence_characters
+        self._canary = canary
         self._pseudonyms = Conversations()
 
     def __call__(
         self,
+        gate: Gate,
         model: ChatModel,
         search: Search,
         sources: Sequence[Source],
         found: Sequence[Extract],
         history: Sequence[Message],
         conversation: str,
-    ) -> Iterator[str]:
+    ) -> Iterator[Cut]:
         """Sentences as the model writes them. A model outside is told stand-ins, which are replaced in what it writes.
 
         Raises:
             ModelError: it broke off, or went round in circles.
+            CheckFailed: nobody can tell what the model must not be told, or where a sentence may end.
         """
         names = self._pseudonyms.of(conversation)
-        hides = not (model.inside or self._gate.policy.personal_data.models_outside_see_it)
+        hides = not (model.inside or gate.policy.personal_data.models_outside_see_it)
 
         def told(text: str, *, public: bool = False) -> str:
-            return self._disguised(text, names, public=public) if hides else text
+            return _disguised(gate, text, names, public=public) if hides else text
 
         chosen = within(found, self._evidence_characters)
         texts = [
@@ -61,15 +64,14 @@ class Writer:
         # Earlier turns are told only where the question leans on them: others lead a small model astray.
         leaning = history if len(search.queries) > 1 else ()
         earlier: list[Turn] = [("human" if said.role == "user" else "ai", told(said.content)) for said in leaning]
-        pieces = _until_loop(model.stream(prompt(told(search.question), texts, earlier)), model.name)
-        for sentence in _unrepeated(sentences(without_markers(pieces))):
-            yield names.restore(sentence) if hides else sentence
+        pieces = _until_loop(model.stream(prompt(told(search.question), texts, earlier, self._canary)), model.name)
+        for cut in _unrepeated(cuts(without_markers(pieces), gate.parts_a_value)):
+            yield Cut(*map(names.restore, (cut.text, cut.before, cut.after))) if hides else cut
 
-    def _disguised(self, text: str, names: Pseudonyms, *, public: bool) -> str:
-        checked = self._gate.passage(Evidence("", text, public_contacts=public), Context())
-        if checked is None:
-            raise ModelError("the prompt could not be checked for personal data")
-        return names.hide(text, (f for f in checked.personal if f.origin is not Origin.PUBLIC_DOCUMENT))
+
+def _disguised(gate: Gate, text: str, names: Pseudonyms, *, public: bool) -> str:
+    context = Context(evidence=(Evidence("", text, public_contacts=public),))
+    return names.hide(text, (f for f in gate.personal(text, context) if f.origin is not Origin.PUBLIC_DOCUMENT))
 
 
 def _joined(chosen: Sequence[Extract], passage: int) -> str:
@@ -85,12 +87,12 @@ def _until_loop(pieces: Iterator[str], name: str) -> Iterator[str]:
         yield piece
 
 
-def _unrepeated(written: Iterator[str]) -> Iterator[str]:
+def _unrepeated(written: Iterator[Cut]) -> Iterator[Cut]:
     """Sentences up to the first that was there before: a model that repeats itself has nothing more to say."""
     seen: set[str] = set()
-    for sentence in written:
-        bare = " ".join(sentence.split()).casefold()
+    for cut in written:
+        bare = " ".join(cut.text.split()).casefold()
         if bare in seen:
             return
         seen.add(bare)
-        yield sentence
+        yield cut

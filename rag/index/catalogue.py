@@ -21,6 +21,7 @@ from sqlalchemy import (
     ForeignKey,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
@@ -29,6 +30,7 @@ from sqlalchemy import (
     insert,
     select,
     text,
+    update,
 )
 
 from guardrails.database import open_sqlite, writing
@@ -63,6 +65,7 @@ chunks = Table(
     Column("start", Integer, nullable=False),
     Column("end", Integer, nullable=False),
     Column("page", Integer),
+    Column("quarantine", String, nullable=False, server_default=""),
 )
 leftovers = Table("leftovers", metadata, Column("document_id", String, primary_key=True))
 failures = Table(
@@ -106,6 +109,8 @@ class Catalogue:
         with writing(self._engine) as connection:
             for statement in KEYWORDS:
                 connection.exec_driver_sql(statement)
+            if "quarantine" not in {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(chunks)")}:
+                connection.exec_driver_sql("ALTER TABLE chunks ADD COLUMN quarantine VARCHAR NOT NULL DEFAULT ''")
 
     def settle(self, name: str, value: str) -> None:
         """State a fact of the whole index once, e.g. its embedding model.
@@ -186,7 +191,12 @@ class Catalogue:
         """Every document of these audiences, in order of source."""
         newer = documents.alias("newer")
         query = (
-            select(documents, func.count(chunks.c.rowid).label("chunks"), newer.c.title.label("newer_title"))
+            select(
+                documents,
+                func.count(chunks.c.rowid).label("chunks"),
+                func.count(chunks.c.rowid).filter(chunks.c.quarantine == "held").label("quarantined"),
+                newer.c.title.label("newer_title"),
+            )
             .outerjoin(chunks, chunks.c.document_id == documents.c.id)
             .outerjoin(newer, newer.c.source == documents.c.superseded_by)
             .where(documents.c.audience.in_(audiences))
@@ -196,10 +206,38 @@ class Catalogue:
         with self._engine.connect() as connection:
             return [
                 Shelved(
-                    row.source, row.title, row.pages, row.chunks, row.ingested_at, row.sample, row.newer_title or ""
+                    row.source,
+                    row.title,
+                    row.pages,
+                    row.chunks,
+                    row.ingested_at,
+                    row.sample,
+                    row.newer_title or "",
+                    row.quarantined,
                 )
                 for row in connection.execute(query)
             ]
+
+    def quarantined(self, source: str) -> list[Chunk]:
+        """The chunks of a document that are held back, in order."""
+        query = (
+            _visible_chunks()
+            .where(documents.c.source == source, chunks.c.quarantine == "held")
+            .order_by(chunks.c.start)
+        )
+        with self._engine.connect() as connection:
+            return [_chunk(row) for row in connection.execute(query)]
+
+    def release(self, source: str) -> int:
+        """Let the chunks of a document that are held back be used from now on; how many there were."""
+        of_it = select(documents.c.id).where(documents.c.source == source).scalar_subquery()
+        with writing(self._engine) as connection:
+            changed = connection.execute(
+                update(chunks)
+                .where(chunks.c.document_id == of_it, chunks.c.quarantine == "held")
+                .values(quarantine="released")
+            )
+            return changed.rowcount
 
     def audiences(self, groups: frozenset[str]) -> tuple[list[str], bool]:
         """The audiences that somebody of these groups belongs to, and whether those are all there are."""
@@ -210,13 +248,7 @@ class Catalogue:
 
     def chunks(self, ids: Sequence[str], audiences: Sequence[str]) -> dict[str, Chunk]:
         """The chunks with these ids that are visible to these audiences; others are left out."""
-        newer = documents.alias("newer")
-        query = (
-            select(chunks, documents.c.source, documents.c.public_contacts, newer.c.title.label("newer_title"))
-            .join(documents, documents.c.id == chunks.c.document_id)
-            .outerjoin(newer, newer.c.source == documents.c.superseded_by)
-            .where(chunks.c.id.in_(ids), documents.c.audience.in_(audiences))
-        )
+        query = _visible_chunks().where(chunks.c.id.in_(ids), documents.c.audience.in_(audiences))
         with self._engine.connect() as connection:
             return {row.id: _chunk(row) for row in connection.execute(query)}
 
@@ -277,6 +309,15 @@ def audience_of(groups: frozenset[str]) -> str:
     return ",".join(sorted(group.replace(",", " ") for group in groups))
 
 
+def _visible_chunks() -> Select[Any]:
+    newer = documents.alias("newer")
+    return (
+        select(chunks, documents.c.source, documents.c.public_contacts, newer.c.title.label("newer_title"))
+        .join(documents, documents.c.id == chunks.c.document_id)
+        .outerjoin(newer, newer.c.source == documents.c.superseded_by)
+    )
+
+
 def _forget(connection: Connection, document_id: str) -> None:
     connection.execute(delete(chunks).where(chunks.c.document_id == document_id))
     connection.execute(delete(documents).where(documents.c.id == document_id))
@@ -295,7 +336,7 @@ def _document_row(document: Document) -> dict[str, Any]:
 
 
 def _chunk_row(chunk: Chunk) -> dict[str, Any]:
-    names = ("id", "document_id", "title", "text", "start", "end", "page")
+    names = ("id", "document_id", "title", "text", "start", "end", "page", "quarantine")
     return {name: getattr(chunk, name) for name in names}
 
 
@@ -310,4 +351,5 @@ def _chunk(row: Any) -> Chunk:
         row.page,
         row.public_contacts,
         row.newer_title or "",
+        row.quarantine,
     )

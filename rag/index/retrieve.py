@@ -44,7 +44,8 @@ class Retriever:
             rankings[f"meaning {number}"] = [id for id, _ in near]
             rankings[f"words {number}"] = self._catalogue.keyword_search(query, audiences, wanted)
         scores = fuse(rankings)
-        found = self._catalogue.chunks(list(scores), audiences)
+        visible = self._catalogue.chunks(list(scores), audiences)
+        found = {id: chunk for id, chunk in visible.items() if chunk.quarantine != "held"}
         weighted = {id: scores[id] * (SUPERSEDED if chunk.superseded_by else 1) for id, chunk in found.items()}
         best = sorted(weighted, key=lambda id: (-weighted[id], id))[: limit or self._settings.passages]
         passages = [Passage(found[id], weighted[id], 0.0, _searches(id, rankings)) for id in best]

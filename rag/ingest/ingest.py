@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guardrails.encoder import Encoder
@@ -47,14 +47,24 @@ class Read:
     chunks: list[Chunk]
 
 
+Screen = Callable[[Chunk], bool]  # whether a chunk must not be used: it reads like instructions to the assistant
+
+
+def all_sound(chunk: Chunk) -> bool:
+    return False
+
+
 class Ingestion:
     """Brings files into the index. One at a time; a second one waits."""
 
-    def __init__(self, catalogue: Catalogue, vectors: VectorStore, encoder: Encoder, settings: Chunks) -> None:
+    def __init__(
+        self, catalogue: Catalogue, vectors: VectorStore, encoder: Encoder, settings: Chunks, screen: Screen = all_sound
+    ) -> None:
         self._catalogue = catalogue
         self._vectors = vectors
         self._encoder = encoder
         self._settings = settings
+        self._screen = screen
         self._one_at_a_time = threading.Lock()
         self._being_stored: frozenset[str] = frozenset()  # documents whose vectors are written but not yet visible
 
@@ -159,10 +169,12 @@ class Ingestion:
         )
         for read in reads:
             file = read.file
+            screened = [replace(chunk, quarantine="held") if self._screen(chunk) else chunk for chunk in read.chunks]
             old = self._catalogue.put(
-                read.document, read.chunks, path=file.path, root=file.root, file_hash=read.file_hash, sample=sample
+                read.document, screened, path=file.path, root=file.root, file_hash=read.file_hash, sample=sample
             )
-            yield Ingested(file.source, "replaced" if old else "added", len(read.chunks))
+            held = sum(chunk.quarantine == "held" for chunk in screened)
+            yield Ingested(file.source, "replaced" if old else "added", len(read.chunks), held=held)
         self._being_stored = frozenset()
         self.clear_leftovers()
 
