@@ -159,7 +159,7 @@ class Policy(Part):
                 return self._about_harm(stage)
             case "output":
                 return self._about_output(finding)
-            case "guard_failed":
+            case _:  # a guard failed
                 return Ruling(Action.WITHHOLD, "", "withhold")
 
     def _about_personal_data(self, finding: Finding, context: Context, stage: Stage) -> Ruling:
@@ -182,7 +182,7 @@ class Policy(Part):
                 return Ruling(QUESTION[self.injection.question], "injection.question", self.injection.question)
             case "passage":
                 return Ruling(PASSAGE[self.injection.passage], "injection.passage", self.injection.passage)
-            case "sentence":
+            case _:
                 return Ruling(Action.DROP, "", "drop")  # an answer has no business to instruct a model
 
     def _about_harm(self, stage: Stage) -> Ruling:

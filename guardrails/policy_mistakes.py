@@ -37,7 +37,8 @@ PROBLEMS = {
 }
 _PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
 _PLAIN = re.compile(r"[\w-]+")
-_CLOSED_BY = ["".join(ends) for count in range(4) for ends in product("]}", repeat=count)]
+_BRACKETS = ["".join(ends) for count in range(4) for ends in product("]}", repeat=count)]
+_CLOSED_BY = [quotes + brackets for quotes in ("", '"""', "'''") for brackets in _BRACKETS]
 
 
 def syntax(error: tomllib.TOMLDecodeError, source: str) -> str:
@@ -82,8 +83,8 @@ def line_of(source: str, key: Sequence[str | int]) -> int:
     """The line, from 1, in which a key, or a list's entry, begins; for one that is not there, what should hold it.
 
     The standard library's parser tells no lines. But a TOML file cut after any of its lines is TOML again, once open
-    brackets are closed: the first cut that has the key ends with its line. So the parser itself judges, whatever
-    way of writing tables was chosen.
+    quotes and brackets are closed: the first cut that has the key ends with its line. So the parser itself judges,
+    whatever way of writing tables was chosen.
     """
     lines = source.split("\n")
     whole = _parsed(lines)
@@ -95,7 +96,7 @@ def line_of(source: str, key: Sequence[str | int]) -> int:
 
 
 def _parsed(lines: Sequence[str]) -> dict[str, Any]:
-    """These lines as TOML; without the last ones where a value of several lines cannot be closed after them."""
+    """These lines as TOML; without the last ones where brackets are nested too deep to be closed after them."""
     for count in range(len(lines), 0, -1):
         for parsed in _closed("\n".join(lines[:count]) + "\n"):
             return parsed
