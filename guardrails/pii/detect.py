@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import Any
 
+from guardrails.canonical import Folded, views
 from guardrails.pii.domains import keep_presidio_offline
 from guardrails.pii.patterns import RULES, Rule
 from guardrails.pii.phones import phones
-from guardrails.pii.recognizers import USED, Use
+from guardrails.pii.recognizers import COMPANIES, USED, Use
 
 WINDOW = 4000  # characters looked at together: bounds what an expression can cost, whatever the text's length
 BEFORE, AFTER = 300, 1000  # further characters of context; no value but a private key is longer
@@ -54,11 +56,17 @@ class Detection:
     end: int
     score: float
     what: str  # for an auditor, as in "looks like ..."
+    view: int = 0  # the first of ``canonical.views`` in which it is seen; 0: as written
+    view_start: int = 0  # where it stands there, if disguised
+    view_end: int = 0
 
 
 class DetectionTimeout(Exception):
     """An expression took too long; the text has not been checked."""
 
+
+# Labels of values that a policy may well show: one of them never takes the place of a value found plain.
+WEAK = frozenset({"URL", "DATE_TIME"}) | COMPANIES
 
 Scan = Callable[[str], Iterator[Detection]]
 
@@ -79,12 +87,23 @@ class Detector:
                 self._of_all = (*_presidio(USED.keys() - PRESIDIO_WITH_DIGITS), *_own())
 
     def detect(self, text: str) -> tuple[Detection, ...]:
-        """Personal values of any language, in order; none overlap, except that a web address may hold another value.
+        """Personal values of any language, disguised ones too, in order.
+
+        None overlap, except that a web address may hold another value, and a disguised value one that is found plain.
 
         Raises:
             DetectionTimeout: the text could not be looked through.
         """
         self.load()
+        plain, *others = views(text)
+        disguised = (
+            _placed(value, view, number)
+            for number, view in enumerate(others, start=1)
+            for value in self._plain(view.text)
+        )
+        return _united(self._plain(plain.text), disguised)
+
+    def _plain(self, text: str) -> tuple[Detection, ...]:
         found: list[Detection] = []
         for start in range(0, len(text), WINDOW):
             found += self._window(text, start)
@@ -220,3 +239,35 @@ def _disjoint(found: Sequence[Detection]) -> tuple[Detection, ...]:
         if not overlapping or (value.label == "URL" and holds_them and all(o.label != "URL" for o in overlapping)):
             kept.append(value)
     return tuple(sorted(kept, key=lambda d: (d.start, d.end)))
+
+
+def reading(text: str, found: Detection) -> str:
+    """The value as it reads without its disguise."""
+    if not found.view:
+        return text[found.start : found.end]
+    (view,) = islice(views(text), found.view, found.view + 1)
+    return view.text[found.view_start : found.view_end]
+
+
+def _placed(value: Detection, view: Folded, number: int) -> Detection:
+    start, end = view.original(value.start, value.end)
+    return replace(value, start=start, end=end, view=number, view_start=value.start, view_end=value.end)
+
+
+def _united(plain: Sequence[Detection], disguised: Iterable[Detection]) -> tuple[Detection, ...]:
+    """What is found plain, and what a disguise hides besides: a whole value in place of the part that shows."""
+    kept = list(plain)
+    for value in disguised:
+        if any(other.start <= value.start and value.end <= other.end and _outranks(other, value) for other in kept):
+            continue
+        kept = [
+            other
+            for other in kept
+            if not (value.start <= other.start and other.end <= value.end and _outranks(value, other))
+        ]
+        kept.append(value)
+    return tuple(sorted(kept, key=lambda d: (d.start, d.end)))
+
+
+def _outranks(one: Detection, other: Detection) -> bool:
+    return one.label == other.label or one.label not in WEAK

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from guardrails.pii.child import ChildDetector
 from guardrails.canonical import views
+from guardrails.pii.child import ChildDetector
 from guardrails.pii.detect import LOWEST, Detection, Detector, reading
 from guardrails.types import Context, Finding, Origin, Stage
 
@@ -48,9 +48,8 @@ class PiiGuard:
             start = max(0, found.start - len(context.before))
             end = min(len(text), found.end - len(context.before))
             if start < end:
-                findings.append(
-                    self._finding(found, start, end, origin(found.label, around[found.start : found.end], context))
-                )
+                source = origin(found.label, reading(around, found), context)
+                findings.append(self._finding(found, start, end, source))
         return findings
 
     def _finding(self, found: Detection, start: int, end: int, source: Origin) -> Finding:
