@@ -10,7 +10,9 @@ import binascii
 import html
 import re
 import unicodedata
+from base64 import b32decode
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import lru_cache
 
 Edits = Iterator[tuple[int, int, str]]
@@ -34,6 +36,10 @@ _BASE64 = re.compile(
     r"(?:(?:[A-Za-z0-9+/]{40,76}\r?\n)+[A-Za-z0-9+/]{2,}|[A-Za-z0-9+/_-]{10,})={0,2}"  # wrapped as in e-mail, or whole
 )
 _PART = re.compile(r"[A-Za-z0-9]{10,}={0,2}")  # of a path, or of words joined by dashes
+_BASE32 = re.compile(r"\b[A-Z2-7]{12,}(?:={1,6}|\b)")
+_CODES = re.compile(
+    r"(?<![\w.,-])(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])(?:[ ,;]{1,2}(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])){5,}\b"
+)
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2}(?:[ :,-]{0,2}(?:0x|\\x)?[0-9A-Fa-f]{2}){5,}(?![0-9A-Za-z])"
 )
@@ -88,6 +94,28 @@ def hexadecimal(text: str) -> Edits:
             yield *match.span(), new
 
 
+def base32(text: str) -> Edits:
+    for match in _BASE32.finditer(text):
+        signs = match[0].rstrip("=")
+        with suppress(ValueError):  # of a length that no bytes have
+            if new := _utf8(b32decode(signs + "=" * (-len(signs) % 8))):
+                yield *match.span(), new
+
+
+def codes(text: str) -> Edits:
+    """Each character as its number in ASCII."""
+    for match in _CODES.finditer(text):
+        numbers = match[0].replace(",", " ").replace(";", " ").split()
+        new = "".join(chr(int(number)) for number in numbers)
+        other = "".join(chr(int(number[-2:], 16)) for number in numbers)  # the same signs may be hexadecimal
+        if _digits(new) > _digits(other) or any(len(number) > 2 for number in numbers):
+            yield *match.span(), new
+
+
+def _digits(text: str) -> int:
+    return sum(sign.isdecimal() for sign in text)
+
+
 def _from_base64(run: str) -> str | None:
     signs = "".join(run.split()).rstrip("=").replace("-", "+").replace("_", "/")
     if len(signs) % 4 == 1:
@@ -97,8 +125,9 @@ def _from_base64(run: str) -> str | None:
 
 def _utf8(octets: bytes) -> str | None:
     """The text that these bytes are; none where they are no printable one."""
+    wide = len(octets) % 2 == 0 and not any(octets[1::2])  # UTF-16, as Windows has it, of ASCII
     try:
-        text = octets.decode()
+        text = octets[::2].decode() if wide else octets.decode()
     except UnicodeDecodeError:
         return None
     return text if text.translate(_WHITE).isprintable() else None
@@ -117,12 +146,13 @@ _NOT_DISPLAYED = (
     "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_INVISIBLE = re.compile(rf"(?<=[\w@.+/:-])[{_NOT_DISPLAYED}]+|[{_NOT_DISPLAYED}]+(?=[\w@.+/:-])")
+_INVISIBLE = re.compile(
+    rf"(?<=[\w@.+/:\uff01-\uff5e-])[{_NOT_DISPLAYED}]+|[{_NOT_DISPLAYED}]+(?=[\w@.+/:\uff01-\uff5e-])"
+)
 _MARKED = re.compile(  # accents, strokes and frames on what has none
-    "[A-Za-z0-9@.+/:-][\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+    "[ -~][\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
 _ASCII = re.compile(r"[0-9A-Za-z]")
-_FAR = 3  # characters of white space to the next sign
 
 # Signs that Unicode does not hold equal, though they look alike or do the same.
 _ALIKE = {
@@ -202,10 +232,10 @@ def alike(text: str) -> Edits:
     odd = [sign for sign in set(text) if _plain(sign) != sign]
     if not odd:
         return
-    for match in re.finditer(f"[{re.escape(''.join(sorted(odd)))}]", text):
-        new = _plain(match[0])
-        if _ASCII.search(new) or _between_signs(text, match.start()):
-            yield *match.span(), new
+    for run in re.finditer(f"[{re.escape(''.join(sorted(odd)))}]+", text):
+        signs = [_plain(sign) for sign in run[0]]
+        if any(map(_ASCII.search, signs)) or _between_signs(text, *run.span()):
+            yield from ((place, place + 1, sign) for place, sign in enumerate(signs, run.start()))
 
 
 @lru_cache(4096)
@@ -223,9 +253,9 @@ def _plain(sign: str) -> str:
     return new if kept else sign
 
 
-def _between_signs(text: str, place: int) -> bool:
-    """Whether a dash, dot or space may be part of a value, where in running text it is seldom worth a second look."""
-    around = [_plain(sign) for sign in (text[place - 1 : place], text[place + 1 : place + 2]) if sign]
+def _between_signs(text: str, start: int, end: int) -> bool:
+    """Whether dashes, dots or spaces may be part of a value: in running text they are seldom worth a second look."""
+    around = [sign for sign in (text[start - 1 : start], text[end : end + 1]) if sign]
     signs = [sign.isascii() and sign.isalnum() for sign in around]
     return any(sign.isdecimal() for sign in around) or "@" in around or (len(signs) == 2 and all(signs))
 
@@ -249,5 +279,5 @@ def _all_alike(word: str) -> bool:
 
 
 Fold = Callable[[str], Edits]
-DECODED: tuple[Fold, ...] = (percent, quoted_printable, entities, escapes, base64, hexadecimal)
+DECODED: tuple[Fold, ...] = (percent, quoted_printable, entities, escapes, base64, base32, codes, hexadecimal)
 READ: tuple[Fold, ...] = (smuggled, overridden, invisible, alike, marked, homoglyphs)

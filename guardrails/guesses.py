@@ -18,9 +18,11 @@ _EMPHASIS = re.compile(
     r"(?<=\w)(?:[*`~]+|_{2,})|(?:[*`~]+|_{2,})(?=\w)"
     r"|(?<![A-Za-z0-9_])_(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])_(?![A-Za-z0-9_])"  # one alone joins words, inside them
     r"|(?<=\w)\\(?=[@._+()/:-])"
+    r"|(?<=[\w@.:/-])[\u2190-\u2bff\U0001f000-\U0001faff]{1,8}(?=[\w@.:/-])"  # arrows, symbols, emoji
     r"|</?(?:b|i|u|s|em|strong|span|code|sub|sup|wbr|font|mark|small|ins|del)\b[^<>]{0,100}>|<!--[^<>]{0,100}-->"
 )
 _LINE_END = re.compile(r"[ \t]{0,8}\r?\n[ \t]{0,8}(?:>[ \t]{0,8}){0,8}(?=\S)")  # with the marks of a quotation
+_TITLE = re.compile(r"(?:[A-Z]\w{0,5}\.|Frau|Herrn?|Se\u00f1ora?|Monsieur|Madame|Mme|Mlle|M[rs]s?|Dr|Prof\w{0,6})\Z")
 _HYPHENS = "-\u2010\u2011"
 
 
@@ -34,12 +36,18 @@ def unwrapped(text: str) -> Edits:
     if "\n" not in text:
         return
     for match in _LINE_END.finditer(text):
-        before = text[max(0, match.start() - NEAR) : match.start()].rsplit(None, 1)
+        before = text[max(0, match.start() - NEAR) : match.start()].rsplit(None, 2)
         after = text[match.end() : match.end() + NEAR].split(None, 1)
         between = _between(before[-1], after[0]) if before else None
+        if between is None and len(before) > 1 and _TITLE.search(before[-2]) and _name(before[-1]) and _name(after[0]):
+            between = " "
         if between is not None:
             kept_hyphen = before[-1][-1] not in _HYPHENS or "-" in before[-1][:-1] or "-" in after[0]
             yield match.start() - (not kept_hyphen), match.end(), between
+
+
+def _name(word: str) -> bool:
+    return word[0].isupper() and word[-1].isalpha() and not word.isupper()
 
 
 def _between(before: str, after: str) -> str | None:
@@ -47,16 +55,21 @@ def _between(before: str, after: str) -> str | None:
     last, first = before[-1], after[0]
     if last in _HYPHENS:
         whole = before + after
-        return "" if before[0].isupper() or "@" in whole or any(map(str.isdigit, whole)) else None
-    if last.isdigit() and first.isdigit():
-        return ""
+        return "" if before[0].isupper() or "@" in whole or any(map(str.isdigit, whole)) or _key(before) else None
     if _of_a_code(last) and _of_a_code(first) and (last.isdigit() or first.isdigit()):
-        return " "
+        return ""
+    if _key(before) and first.isalnum():
+        return ""
     return "" if _number_goes_on(before, after) or _address_goes_on(before, after) else None
 
 
 def _of_a_code(sign: str) -> bool:
     return sign.isdigit() or sign.isupper()
+
+
+def _key(word: str) -> bool:
+    """Whether it may be the beginning of an access key."""
+    return len(word) >= 12 and word[1:-1].count("-") + word[1:-1].count("_") > 1
 
 
 def _number_goes_on(before: str, after: str) -> bool:
@@ -66,32 +79,35 @@ def _number_goes_on(before: str, after: str) -> bool:
 
 
 def _address_goes_on(before: str, after: str) -> bool:
-    if "://" in before or before.startswith("www."):
+    _, web, host = before.rpartition("://")
+    if web and "/" in host:
         return before[-1] in "/?&=_%" or after[0] in "/?&=_%"
-    host = before.rpartition("@")[2] if "@" in before else None
-    if host is None:
-        return "@" in after and (before[-1] in "_+%" or after[0] in "@._+")
-    return host == "" or "." not in host[:-1]  # a whole one may end the line
+    _, mail, host = host.rpartition("@")
+    if web or mail:
+        return "." not in host[:-1]  # a whole one may end the line
+    return "@" in after and (before[-1] in "_+%" or after[0] in "@._+")
 
 
 # -- spaced letters ----------------------------------------------------------------------------------------------------
 
-_SPACED = re.compile(r"(?<![^\s(\[\"':=])\S([ _|*/~\u00b7-])\S(?:\1{1,3}\S){3,}(?=[.,;:!?)\]\"']{0,3}(?:\s|\Z))")
-_WORDS_OF_ONE_LETTER = frozenset("aAIyYeEoOu\u00e0\u00e9\u00e8")
+_SPACED = re.compile(
+    r"(?<![^\s(\[\"':=])\S([ _|*/~,\u00b7-])\S(?:(?:\1{1,3}|\1 \1)\S){2,}(?=[.,;:!?)\]\"']{0,3}(?:\s|\Z))"
+)
+_WORDS_OF_ONE_LETTER = frozenset("ayeou\u00e0\u00e9\u00e8")
 
 
 def spaced(text: str) -> Edits:
     """ "a n n a", "4-1-1-1": a wider gap stays one, where the value itself has one."""
     for match in _SPACED.finditer(text):
         separator = re.escape(match[1])
-        gaps = list(re.finditer(rf"(?<=\S){separator}{{1,3}}", match[0]))
+        gaps = list(re.finditer(rf"(?<=\S)(?:{separator} {separator}|{separator}{{1,3}})", match[0]))
         for gap in gaps:
             if gap is gaps[0] and _stands_alone(match[0][0], match[0][gap.end()]):
                 continue
             if gap is gaps[-1] and _stands_alone(match[0][-1], match[0][gap.start() - 1]):
                 continue
-            wide = len(gap[0]) == 3 or (len(gap[0]) == 2 and match[1] == " ")
-            yield match.start() + gap.start(), match.start() + gap.end(), match[1] if wide else ""
+            inside = gap[0][1:2] if len(gap[0]) == 3 else gap[0][1:].strip(match[1].strip())  # a gap of the value
+            yield match.start() + gap.start(), match.start() + gap.end(), inside
 
 
 def _stands_alone(sign: str, neighbour: str) -> bool:
@@ -126,7 +142,7 @@ _LOCAL = re.compile(rf"(?<![\w.+-])\w[\w.+-]{{0,63}}(?:{_JOINER}\w[\w.+-]{{0,63}
 _IN_ADDRESS = re.compile(rf"\s{{1,2}}({_ANY_SAID})\s{{1,2}}|[ ][.][ ]?", re.IGNORECASE)
 _NOT_A_HOST = re.compile(r"(?:the|this|that|an?|my|our|your|its|le|la|les|ce|un|une)\b", re.IGNORECASE)
 _BETWEEN_DIGITS = re.compile(rf"(?<=\d)\s{{1,2}}({_ANY_SAID})\s{{1,2}}(?=\d)", re.IGNORECASE)
-_WEB = re.compile(rf"\bwww(?:{_JOINER}[^\W_][\w-]{{0,62}}){{2,6}}", re.IGNORECASE)
+_WEB = re.compile(rf"\b(?:www|https?://[^\W_][\w-]{{0,62}})(?:{_JOINER}[^\W_][\w-]{{0,62}}){{1,6}}", re.IGNORECASE)
 
 _DIGITS = (
     "zero cero zéro null nul oh",
@@ -142,10 +158,8 @@ _DIGITS = (
 )
 _DIGIT_OF = {word: str(digit) for digit, words in enumerate(_DIGITS) for word in words.split()}
 _NUMBER_WORD = "|".join(sorted(_DIGIT_OF, key=len, reverse=True))
-_NUMBER_WORDS = re.compile(
-    rf"(?<!\w)(?:(plus|più|más|mais)\s)?(?:{_NUMBER_WORD})(?:[\s,;-]{{1,3}}(?:{_NUMBER_WORD})){{3,}}(?!\w)",
-    re.IGNORECASE,
-)
+_SPOKEN_SIGN = rf"(?:{_NUMBER_WORD}|{_ANY_SAID}|plus|pi\u00f9|m[a\u00e1]s|mais|[^\s,;])"
+_SPOKEN_NUMBER = re.compile(rf"(?<!\w){_SPOKEN_SIGN}(?:[\s,;-]{{1,3}}{_SPOKEN_SIGN}){{3,}}(?!\w)", re.IGNORECASE)
 _LETTERS = re.compile(r"\w+")
 
 
@@ -198,12 +212,23 @@ def web(text: str) -> Edits:
 
 
 def number_words(text: str) -> Edits:
-    """Four digits or more, each a word."""
-    for match in _NUMBER_WORDS.finditer(text):
-        words = _LETTERS.findall(match[0][match.end(1) - match.start() if match[1] else 0 :].lower())
-        yield *match.span(), "+" * bool(match[1]) + "".join(_DIGIT_OF[word] for word in words)
+    """Four digits or more, each a word; what stands between them keeps its place."""
+    for match in _SPOKEN_NUMBER.finditer(text):
+        words = list(_LETTERS.finditer(match[0]))
+        digits = sum(word[0].lower() in _DIGIT_OF for word in words)
+        if digits < 4 and (not digits or len(match[0].split()) < 8):  # a digit said among letters that are spelled
+            continue
+        for word in words:
+            if (sign := _spoken_sign(word[0].lower())) is not None:
+                yield match.start() + word.start(), match.start() + word.end(), sign
+
+
+def _spoken_sign(word: str) -> str | None:
+    if word in ("plus", "pi\u00f9", "mas", "m\u00e1s", "mais"):
+        return "+"
+    return _DIGIT_OF.get(word) or _SIGN_OF.get(word.replace("\u00f3", "o"))
 
 
 LAYOUT: tuple[Fold, ...] = (emphasis, unwrapped)
-SPACED: tuple[Fold, ...] = (spaced,)
-SPOKEN: tuple[Fold, ...] = (bracketed, number_words, between_digits, addresses, web)
+SPACED: tuple[Fold, ...] = (number_words, spaced)
+SPOKEN: tuple[Fold, ...] = (bracketed, between_digits, addresses, web)

@@ -94,16 +94,17 @@ class Detector:
         Raises:
             DetectionTimeout: the text could not be looked through.
         """
-        self.load()
         plain, *others = views(text)
         disguised = (
             _placed(value, view, number)
             for number, view in enumerate(others, start=1)
-            for value in self._plain(view.text)
+            for value in self.plain(view.text)
         )
-        return _united(self._plain(plain.text), disguised)
+        return _united(self.plain(plain.text), disguised)
 
-    def _plain(self, text: str) -> tuple[Detection, ...]:
+    def plain(self, text: str) -> tuple[Detection, ...]:
+        """As ``detect``, of the text as written alone."""
+        self.load()
         found: list[Detection] = []
         for start in range(0, len(text), WINDOW):
             found += self._window(text, start)

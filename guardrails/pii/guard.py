@@ -83,11 +83,13 @@ def _same(label: str, value: str) -> re.Pattern[str]:
     """An expression for the same value, however it is grouped."""
     signs = [character for character in value if character.isalnum()]
     numbers = [character for character in signs if character.isdecimal()]
+    whole = _spaced(signs, r"(?<![^\W_])", r"(?![^\W_])")
     if 2 * len(numbers) <= len(signs):
-        return _spaced(signs, r"(?<![^\W_])", r"(?![^\W_])")
+        return whole
     if label == "PHONE_NUMBER" and len(numbers) > PHONE_TAIL:
         return _spaced(numbers[-PHONE_TAIL:], "", r"(?!\d)")
-    return _spaced(numbers, r"(?<!\d)", r"(?!\d)")
+    alone = _spaced(numbers, r"(?<!\d)", r"(?!\d)")
+    return re.compile(f"{alone.pattern}|{whole.pattern}", re.IGNORECASE)  # 12 March 2019: the month stands between
 
 
 def _spaced(signs: list[str], before: str, after: str) -> re.Pattern[str]:
