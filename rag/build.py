@@ -115,6 +115,8 @@ class Candor:
         self._library: Library | None = None
         self._memory: Memory | None = None
         self._review: ReviewDesk | None = None
+        self._policies: PolicyFile | None = None
+        self._checks: Checks | None = None
 
     @property
     def assistant(self) -> Assistant:
@@ -131,6 +133,15 @@ class Candor:
     @property
     def review(self) -> ReviewDesk:
         return self._loaded(self._review)
+
+    @property
+    def policies(self) -> PolicyFile:
+        return self._loaded(self._policies)
+
+    @property
+    def guards(self) -> tuple[str, ...]:
+        """The names of the guards, in their order."""
+        return tuple(guard.name for guard in self._loaded(self._checks).guards)
 
     def model(self) -> ChatModel | None:
         """The writing model; None while it cannot be had, so that answers are quotations. Each call tries again."""
@@ -170,6 +181,25 @@ class Candor:
             raise InstallationError(self.startup.failed) from error
         self.startup.end()
 
+    def gate_alone(self, without: frozenset[str] = frozenset()) -> Gate:
+        """The guards under the policy in force, without index, log and model: to try a text. ``close`` ends them.
+
+        Args:
+            without: names of guards that are left out.
+
+        Raises:
+            CandorError: the policy or a model file cannot be used.
+        """
+        try:
+            policies = PolicyFile(self.settings.guards.policy)
+            encoder = Encoder()
+            encoder.load()
+            guards = self._guards(encoder, policies, new_canary())
+        except (WeightsError, PolicyError) as error:
+            raise _translated(error) from error
+        chosen = [guard for guard in guards if guard.name not in without]
+        return Gate(Checks(chosen, self.settings.guards.seconds), policies.current())
+
     def start(self, first_documents: Path | None = None) -> None:
         """Begin to ``load`` in the background; returns at once. ``startup`` tells how far it is."""
 
@@ -204,9 +234,10 @@ class Candor:
         ingestion.clear_leftovers()
         retrieve = Retriever(catalogue, vectors, encoder, self.settings.retrieval)
         self._assistant = Assistant(Parts(self.settings, encoder, retrieve, self.model, gate, log, memory, canary))
-        self._library = Library(catalogue, ingestion, log, state / "uploads")
+        self._library = Library(catalogue, ingestion, log, state / "uploads", gate)
         self._memory = memory
         self._review = ReviewDesk(log)
+        self._policies, self._checks = policies, checks
 
     def _ingest_first(self, folder: Path) -> None:
         def ingest() -> None:
