@@ -16,6 +16,7 @@ from rag.access import LOCAL_READER
 from rag.build import Candor, quiet, samples
 from rag.cli_audit import audit
 from rag.cli_evaluate import evaluate
+from rag.cli_policy import policy
 from rag.errors import CandorError, OwnedElsewhere
 from rag.owner import Address, Owner, address_of_owner, owning
 from rag.settings import Settings
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(audit, name="audit")
+app.add_typer(policy, name="policy")
 app.command()(evaluate)
 
 SettingsFile = Annotated[

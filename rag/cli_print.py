@@ -74,7 +74,7 @@ def _ingestion_table(seen: Sequence[Ingested], counts: Counter[IngestState]) -> 
     table = Table("file", "state", "passages", "reason")
     for ingested in seen:
         if ingested.state != "unchanged":
-            table.add_row(*map(_cell, (ingested.source, ingested.state, ingested.chunks or "", ingested.reason)))
+            table.add_row(*map(cell, (ingested.source, ingested.state, ingested.chunks or "", ingested.reason)))
     if table.row_count:
         out.print(table)
     states: tuple[IngestState, ...] = ("added", "replaced", "unchanged", "removed", "failed")
@@ -146,7 +146,7 @@ def models(files: Sequence[ModelFile], *, as_json: bool) -> None:
     table = Table("model", "used for", "MB", "SHA-256", "licence", "state")
     for file in files:
         table.add_row(
-            *map(_cell, (file.name, file.use, file.megabytes, file.sha256[:16], file.licence, file.problem or "sound"))
+            *map(cell, (file.name, file.use, file.megabytes, file.sha256[:16], file.licence, file.problem or "sound"))
         )
     out.print(table)
 
@@ -170,7 +170,7 @@ def queue(items: Sequence[QueueItem], *, as_json: bool) -> None:
         when = item.at.astimezone().strftime("%Y-%m-%d %H:%M")
         table.add_row(
             *map(
-                _cell,
+                cell,
                 (when, item.turn, item.question[:80], item.outcome, ", ".join(item.reasons), item.verdict or "open"),
             )
         )
@@ -201,7 +201,7 @@ def record(found: Record, *, as_json: bool) -> None:
         say(f"Verdict of {review.reviewer}: {review.verdict}: {plain(review.reason)}")
 
 
-def _cell(value: object) -> str:
+def cell(value: object) -> str:
     from rich.markup import escape
 
     return escape(plain(str(value)))
