@@ -87,6 +87,7 @@ class _Buffer:
         self._before = ""
         self._text = ""
         self._whole: dict[int, bool] = {}  # by place in the text: whether a cut there leaves values whole
+        self._needed = 0  # characters of the text before which looking again is of no use
 
     def add(self, piece: str) -> None:
         self._text += piece
@@ -102,8 +103,11 @@ class _Buffer:
 
     def _end(self, *, complete: bool) -> int | None:
         """Where the first sentence ends; None while later text might still decide, or when all of it is one."""
+        if not complete and len(self._text) < self._needed:
+            return None
         for end in _places(self._text):
             if not complete and len(self._text) - end < LOOK_AHEAD:
+                self._needed = end + LOOK_AHEAD
                 return None
             if end < len(self._text) and (end == HARD_LIMIT or self._leaves_values_whole(end)):
                 return end
@@ -120,6 +124,7 @@ class _Buffer:
         self._before = (self._before + cut.text)[-BEFORE:]
         self._text = self._text[end:]
         self._whole.clear()
+        self._needed = 0
         return cut
 
 

@@ -39,6 +39,9 @@ def evaluate(
         typer.Option(min=1, help="Measure on so many rows, drawn at random; all unless set.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(help="Which rows are drawn: the same seed draws the same.")] = 0,
+    chunkings: Annotated[
+        int | None, typer.Option(min=1, help="stream: how many ways of cutting are tried in all.", show_default="1000")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     settings: Annotated[
         Path | None,
@@ -47,7 +50,7 @@ def evaluate(
 ) -> None:
     values = load_settings(settings)
     with _progress() as on_progress:
-        figures = run(task, data, values, limit, seed, on_progress)
+        figures = run(task, data, values, limit, seed, on_progress, chunkings)
     if as_json:
         cli_print.say(json.dumps(figures, ensure_ascii=False))
     else:

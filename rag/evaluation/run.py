@@ -24,6 +24,7 @@ class Wanted:
     limit: int | None
     seed: int
     on_progress: OnProgress
+    chunkings: int | None = None  # stream only
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,13 @@ def run(
     limit: int | None = None,
     seed: int = 0,
     on_progress: OnProgress = unseen,
+    chunkings: int | None = None,
 ) -> dict[str, Any]:
     """Measure; the figures by name, as JSON can hold them.
 
     Args:
         limit: most rows, drawn by ``seed``; None: all.
+        chunkings: of ``stream``: how many ways of cutting the texts are tried.
 
     Raises:
         DataError: there is no such task, or the data cannot be used.
@@ -60,7 +63,7 @@ def run(
     if data is not None and not data.exists():
         raise DataError(f"{data} does not exist; {task} needs {TASKS[task].data}")
     try:
-        return TASKS[task].measure(Wanted(data, settings, limit, seed, on_progress))
+        return TASKS[task].measure(Wanted(data, settings, limit, seed, on_progress, chunkings))
     except WeightsError as error:
         raise InstallationError(str(error)) from error
     except PolicyError as error:
@@ -105,6 +108,20 @@ def _documents(wanted: Wanted) -> dict[str, Any]:
     )
 
 
+def _stream(wanted: Wanted) -> dict[str, Any]:
+    from rag.evaluation.stream import CHUNKINGS, measure
+
+    assert wanted.data  # noqa: S101 - the task needs data, which ``run`` has seen to
+    return measure(
+        wanted.data,
+        wanted.settings,
+        wanted.limit,
+        wanted.seed,
+        wanted.on_progress,
+        CHUNKINGS if wanted.chunkings is None else wanted.chunkings,
+    )
+
+
 TASKS: dict[str, Task] = {
     "retrieval": Task(
         "whether the right documents are found, and how fast",
@@ -130,6 +147,11 @@ TASKS: dict[str, Task] = {
         "whether files are read, or refused with a reason",
         "a folder with documents.csv and the files that it names",
         _documents,
+    ),
+    "stream": Task(
+        "whether a streamed answer equals the whole one and never shows a raw value, however it is cut",
+        "a .jsonl or .jsonl.gz file of rows with text or answer",
+        _stream,
     ),
     "speed": Task(
         "ingestion, guards, first sentence and search, as ratios and milliseconds",
