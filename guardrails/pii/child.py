@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import threading
 from collections import OrderedDict
 from dataclasses import astuple
 
 from guardrails.pii.detect import Detection, DetectionTimeout, Detector
-from guardrails.process import Child, ChildTimeout, serve
+from guardrails.process import Child, ChildFailed, ChildTimeout, serve
+
+logger = logging.getLogger(__name__)
 
 SECONDS = 5.0  # for one text; 25 ms are usual
 REMEMBERED = 4096  # texts: the same passages come up again and again
@@ -48,14 +51,24 @@ class ChildDetector:
                 return self._found[key]
         try:
             answer = json.loads(self._child.ask(json.dumps(text), self._seconds))
-        except ChildTimeout:
-            raise DetectionTimeout("a text was not looked through for personal data in time") from None
+        except ChildFailed as error:
+            threading.Thread(target=self._start_again, daemon=True).start()
+            if isinstance(error, ChildTimeout):
+                raise DetectionTimeout("a text was not looked through for personal data in time") from None
+            raise
         found = tuple(Detection(*values) for values in answer)
         with self._changing:
             self._found[key] = found
             if len(self._found) > REMEMBERED:
                 self._found.popitem(last=False)
         return found
+
+    def _start_again(self) -> None:
+        """At once, not with the next text: its time would pass with starting."""
+        try:
+            self._child.start()
+        except ChildFailed as error:
+            logger.error("the process that looks for personal data is gone: %s", error)
 
 
 def main() -> None:

@@ -72,6 +72,7 @@ def measure(
     tally = Tally()
     detector = ChildDetector()
     try:
+        detector.load()
         gate = Gate(Checks([PiiGuard(detector)]), PolicyFile(settings.guards.policy).current())
         for number, text in enumerate(texts):
             share = max(1, (chunkings * (number + 1)) // len(texts) - (chunkings * number) // len(texts))
