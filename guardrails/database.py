@@ -19,7 +19,9 @@ def open_sqlite(path: Path, *, durable: bool) -> Engine:
             power cut may lose the last commits, but never harms the file.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 10, "check_same_thread": False})
+    connecting = {"timeout": 10, "check_same_thread": False}
+    # An error would quote the row, and a log of statements every row.
+    engine = create_engine(f"sqlite:///{path}", connect_args=connecting, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardrails import gate
-from guardrails.gate import Gate
+from guardrails.gate import Gate, Redaction
 from guardrails.types import Action, Context, Evidence, GuardRun
 from rag.types import Chunk, Passage
 
 SET_ASIDE = "One passage was set aside: it reads like instructions to the assistant."
 SOME_SET_ASIDE = "{} passages were set aside: they read like instructions to the assistant."
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a document is called, through the gate."""
+
+    title: str
+    source: str
+    newer: str  # title of the document that supersedes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +30,12 @@ class Source:
     passage: Passage
     evidence: Evidence
     checked: gate.Passage
-    title: str  # through the gate
+    shown: Named  # for the reader
+    kept: Named  # for the record
+
+    @property
+    def title(self) -> str:
+        return self.shown.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +76,21 @@ def _source(gate: Gate, passage: Passage, context: Context) -> Source | None:
     public = _is_public(gate, chunk)
     evidence = Evidence(chunk.id, chunk.text, chunk.title, public)
     checked = gate.passage(evidence, context)
-    named = gate.passage(Evidence(chunk.id, chunk.title, public_contacts=public), context)
-    return Source(passage, evidence, checked, named.shown.text) if checked and named else None
+    names = (chunk.title, chunk.source, chunk.superseded_by)
+    named = gate.passage(Evidence(chunk.id, "\n".join(names), public_contacts=public), context)
+    if not (checked and named):
+        return None
+    return Source(passage, evidence, checked, _named(named.shown, names), _named(named.kept, names))
+
+
+def _named(redacted: Redaction, names: Sequence[str]) -> Named:
+    """The names again, which were put through the gate as one text, each on a line."""
+    parts, at = [], 0
+    for name in names:
+        start, end = redacted.move(at, at + len(name))
+        parts.append(redacted.text[start:end])
+        at += len(name) + 1
+    return Named(*parts)
 
 
 def _is_public(gate: Gate, chunk: Chunk) -> bool:

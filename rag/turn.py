@@ -58,7 +58,7 @@ class Turn:
             "guards": [asdict(run) for run in _summed(screened.runs)],
         }
         evidence = [
-            {"id": s.evidence.id, "source": s.passage.chunk.source, "title": s.title, "text": s.checked.kept.text}
+            {"id": s.evidence.id, "source": s.kept.source, "title": s.kept.title, "text": s.checked.kept.text}
             for s in screened.sources
         ]
         self._append("searched", facts, {"evidence": evidence})
@@ -144,9 +144,8 @@ class Turn:
         chunk = source.passage.chunk
         number = self._numbers.setdefault(source.evidence.id, len(self._numbers) + 1)
         moved = tuple(source.checked.shown.move(start, end) for start, end in sorted(spans))
-        return Citation(
-            number, chunk.source, source.title, chunk.page, source.checked.shown.text, moved, chunk.superseded_by
-        )
+        shown = source.shown
+        return Citation(number, shown.source, shown.title, chunk.page, source.checked.shown.text, moved, shown.newer)
 
     def _append(self, kind: str, facts: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         try:
