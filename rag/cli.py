@@ -66,21 +66,39 @@ def run(
 @app.command()
 def ingest(
     paths: Annotated[
-        list[Path],
-        typer.Argument(help="Files and folders. A folder is compared as a whole: what is gone from it is removed."),
-    ],
+        list[Path] | None,
+        typer.Argument(
+            help="Files and folders. A folder is compared as a whole: what is gone from it is removed.",
+            show_default=False,
+        ),
+    ] = None,
     settings: SettingsFile = None,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Forget the whole index first, e.g. after a change of chunk size.")
     ] = False,
+    release: Annotated[
+        str,
+        typer.Option(
+            "--release",
+            metavar="SOURCE",
+            help="Instead: use the passages of this document that were set aside, after having read them in Sources.",
+            show_default=False,
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per file.")] = False,
 ) -> None:
     """Bring documents into the index; works while the page runs.
 
+    Passages that read like instructions to the assistant are set aside: nothing rests on them until they are released.
     Exit status 0 when every file was read, 1 when some could not be, 2 when nothing could be done.
     """
+    if bool(paths) == bool(release):
+        raise CandorError("name files and folders to bring in, or one document with --release SOURCE")
     values = load_settings(settings)
     with _owner_or_self(values) as door:
+        if not paths:
+            cli_print.released(release, _released(door, release), as_json=as_json)
+            return
         progress = _ingesting(door, paths, rebuild=rebuild)
         failed = cli_print.ingestion(progress, as_json=as_json)
     raise typer.Exit(1 if failed else 0)
@@ -173,6 +191,14 @@ def _ingesting(door: Address | Candor, paths: list[Path], *, rebuild: bool) -> I
     if rebuild:
         door.library.rebuild(LOCAL_READER)
     yield from door.library.ingest(paths, LOCAL_READER)
+
+
+def _released(door: Address | Candor, source: str) -> int:
+    from rag.remote import release_through
+
+    if isinstance(door, Address):
+        return release_through(door, source)
+    return door.library.release(source, LOCAL_READER)
 
 
 def _asking(door: Address | Candor, question: str, conversation: str) -> Iterator[Shown]:

@@ -79,6 +79,19 @@ def _ingestion_table(seen: Sequence[Ingested], counts: Counter[IngestState]) -> 
         out.print(table)
     states: tuple[IngestState, ...] = ("added", "replaced", "unchanged", "removed", "failed")
     say(", ".join(f"{counts[state]} {state}" for state in states))
+    if held := sum(ingested.held for ingested in seen):
+        say(f"{_chunks(held)} set aside: they read like instructions to the assistant; see Sources")
+
+
+def released(source: str, count: int, *, as_json: bool) -> None:
+    if as_json:
+        say(json.dumps({"source": source, "released": count}, ensure_ascii=False))
+        return
+    say(f"{_chunks(count)} of {plain(source)} released: answers may rest on them from now on")
+
+
+def _chunks(count: int) -> str:
+    return "1 chunk" if count == 1 else f"{count} chunks"
 
 
 def answer(shown: Iterable[Shown], *, as_json: bool) -> bool:
@@ -197,6 +210,9 @@ def record(found: Record, *, as_json: bool) -> None:
             )
     for notice in found.notices:
         say(f"Said: {notice}")
+    for step in found.checks:
+        fared = ", ".join(f"{run.guard} {run.status} {run.milliseconds:.0f} ms" for run in step.runs)
+        say(f"Guards, {step.step} {step.number}: {fared}")
     for review in found.reviews:
         say(f"Verdict of {review.reviewer}: {review.verdict}: {plain(review.reason)}")
 

@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from guardrails.audit.alarms import guard_alarms
 from guardrails.audit.log import AuditLog
+from guardrails.policy import PolicyError
+from guardrails.policy import load as load_policy
+from rag import alarms
 from rag.access import LOCAL_READER
 from rag.build import Candor
 from rag.errors import CandorError
@@ -30,11 +34,13 @@ class Finding:
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Try the parts in the order in which an answer needs them, as these settings name them."""
+    """Look at the record and the policy, then try the parts in the order in which an answer needs them."""
     yield from _try("settings", lambda: f"state folder {settings.state}")
+    yield from _try("audit log", lambda: _log(settings.state))
+    yield from _try("guard checks", lambda: _checks(settings.state))
+    yield from _try("policy", lambda: _policy(settings))
     for file in model_files():
         yield Finding(f"model {file.name}", file.sound, file.problem or "SHA-256 as it should be")
-    yield from _try("audit log", lambda: _log(settings.state))
     with tempfile.TemporaryDirectory(prefix="candor-doctor-") as folder:
         candor = Candor(settings.model_copy(update={"state": Path(folder) / "state"}))
         yield from _try("parts", lambda: _load(candor))
@@ -74,6 +80,29 @@ def _log(state: Path) -> str:
     if wrong:
         raise CandorError(f"{len(wrong)} faults; the first: {wrong[0]}; see candor audit verify")
     return "the chain of events holds"
+
+
+def _checks(state: Path) -> str:
+    if not (state / "audit.sqlite").exists():
+        return "none yet"
+    log = AuditLog(state / "audit.sqlite")
+    try:
+        told = alarms.of_guards(guard_alarms(log))
+    finally:
+        log.close()
+    if told:
+        raise CandorError("; ".join(told))
+    return "every one of the last 24 hours was made"
+
+
+def _policy(settings: Settings) -> str:
+    try:
+        policy = load_policy(settings.guards.policy)
+    except PolicyError as error:
+        raise CandorError("; ".join(str(error).splitlines())) from None
+    if told := alarms.of_policy(policy):
+        raise CandorError("; ".join(told))
+    return f"{policy.name}, {policy.hash}"
 
 
 def _ingest(candor: Candor, folder: Path) -> str:

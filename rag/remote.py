@@ -1,7 +1,7 @@
 """Asking the process that owns the state folder: what it answers to, and how another process asks it.
 
-Lines of JSON over HTTP on loopback, with the key from the owner's note. Each line is one value of ``rag/types.py``,
-named by its type, or an error.
+Lines of JSON over HTTP on loopback, with the key from the owner's note. Each line is one value of ``rag/types.py``
+or a count, named by its type, or an error.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATH = "/owner"
 _TYPES: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (Status, Sentence, Notice, Done, Progress, Ingested)
+    kind.__name__: TypeAdapter(kind) for kind in (Status, Sentence, Notice, Done, Progress, Ingested, int)
 }
 
 
@@ -35,13 +35,17 @@ class IngestRequest(BaseModel):
     rebuild: bool = False
 
 
+class ReleaseRequest(BaseModel):
+    source: str
+
+
 class AskRequest(BaseModel):
     question: str
     conversation: str
 
 
 def add_routes(app: FastAPI, candor: Candor, key: str) -> None:
-    """Let other processes of the same user ingest and ask, on a page that runs."""
+    """Let other processes of the same user ingest, release and ask, on a page that runs."""
     from fastapi import HTTPException, Request
     from fastapi.responses import StreamingResponse
 
@@ -55,13 +59,17 @@ def add_routes(app: FastAPI, candor: Candor, key: str) -> None:
         allowed(request)
         return StreamingResponse(_lines(_ingest(candor, wanted)), media_type="application/x-ndjson")
 
+    def release(request: Request, wanted: ReleaseRequest) -> StreamingResponse:
+        allowed(request)
+        return StreamingResponse(_lines(_release(candor, wanted)), media_type="application/x-ndjson")
+
     def ask(request: Request, wanted: AskRequest) -> StreamingResponse:
         allowed(request)
         answer = candor.assistant.ask(wanted.question, wanted.conversation, LOCAL_READER)
         return StreamingResponse(_lines(answer), media_type="application/x-ndjson")
 
     # Request is known only inside this function, where FastAPI cannot find it by its name: it is given before it looks.
-    for function in (ingest, ask):
+    for function in (ingest, release, ask):
         function.__annotations__["request"] = Request
         app.post(f"{PATH}/{function.__name__}")(function)
 
@@ -70,6 +78,11 @@ def ingest_through(owner: Address, paths: Sequence[Path], *, rebuild: bool) -> I
     """Have the owner ingest files and folders."""
     body = {"paths": [str(path.expanduser().resolve()) for path in paths], "rebuild": rebuild}
     yield from _asked(owner, "ingest", body)
+
+
+def release_through(owner: Address, source: str) -> int:
+    """Have the owner release what is set aside of a document; how many passages that were."""
+    return sum(_asked(owner, "release", {"source": source}))
 
 
 def ask_through(owner: Address, question: str, conversation: str) -> Iterator[Shown]:
@@ -91,6 +104,10 @@ def _ingest(candor: Candor, wanted: IngestRequest) -> Iterator[Progress]:
     if wanted.rebuild:
         candor.library.rebuild(LOCAL_READER)
     yield from candor.library.ingest(wanted.paths, LOCAL_READER)
+
+
+def _release(candor: Candor, wanted: ReleaseRequest) -> Iterator[int]:
+    yield candor.library.release(wanted.source, LOCAL_READER)
 
 
 def _lines(values: Iterable[Any]) -> Iterator[str]:

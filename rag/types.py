@@ -173,6 +173,15 @@ class Shelved:
     quarantined: int = 0  # chunks that read like instructions to the assistant, and are not used
 
 
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A part of a document that reads like instructions to the assistant, as an editor may see it."""
+
+    text: str  # through the gate, cut to a sensible length; "" when it could not be checked
+    page: int | None
+    why: str  # one plain sentence
+
+
 IngestState = Literal["added", "replaced", "unchanged", "removed", "failed"]
 
 

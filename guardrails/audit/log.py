@@ -57,7 +57,7 @@ class Event:
 
     seq: int  # from 1, without gaps
     at: datetime
-    kind: str  # asked, searched, sentence, notice, failed, closed; reviewed; ingested, removed
+    kind: str  # asked, searched, sentence, notice, failed, closed; reviewed; ingested, released, removed
     conversation: str
     turn: str
     actor: str

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
+from guardrails.audit.alarms import CHECKING, GuardAlarm, guard_alarms
 from guardrails.audit.log import AuditLog, Event
-from guardrails.types import Finding, Origin, Span
+from guardrails.types import Finding, GuardRun, Origin, Span
 
 State = Literal["open", "judged", "all"]
 Verdict = Literal["right", "wrong", "unsure"]
@@ -70,6 +71,15 @@ class SeenEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenChecks:
+    """How the guards fared on one text, or on all passages of one search together."""
+
+    step: str  # the kind of event: asked, searched, sentence
+    number: int  # counted from 1 among the steps of this kind
+    runs: tuple[GuardRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """A reviewer's verdict on one answer. Reviews are added, never changed."""
 
@@ -95,6 +105,8 @@ class Record:
     policy: str
     seconds: float
     reviews: tuple[Review, ...]
+    question_findings: tuple[Finding, ...] = ()  # start and end are characters of ``question``
+    checks: tuple[SeenChecks, ...] = ()  # in the order in which they were made
 
 
 class ReviewDesk:
@@ -124,6 +136,11 @@ class ReviewDesk:
         if not any(event.kind == "asked" for event in events):
             raise ReviewError(f"there is no turn {turn[:40]} in the log")
         return _record(turn, events)
+
+    def alarms(self, actor: Actor) -> list[GuardAlarm]:
+        """The guards whose checks could not all be made within the last 24 hours."""
+        _require_reviewer(actor)
+        return guard_alarms(self._log)
 
     def judge(self, turn: str, verdict: Verdict, reason: str, actor: Actor) -> None:
         """Record a verdict, with its reason.
@@ -186,7 +203,15 @@ def _record(turn: str, events: Sequence[Event]) -> Record:
         policy=closed.get("policy", ""),
         seconds=closed.get("seconds", 0.0),
         reviews=tuple(_review(event) for event in of_kind.get("reviewed", [])),
+        question_findings=tuple(_finding(row) for row in _payload(asked).get("findings", ())),
+        checks=tuple(_checks(of_kind)),
     )
+
+
+def _checks(of_kind: Mapping[str, Sequence[Event]]) -> Iterable[SeenChecks]:
+    for kind in CHECKING:
+        for number, event in enumerate(of_kind.get(kind, ()), start=1):
+            yield SeenChecks(kind, number, tuple(GuardRun(**run) for run in event.facts.get("guards", ())))
 
 
 def _evidence(searched: Iterable[Event]) -> tuple[SeenEvidence, ...]:

@@ -106,7 +106,7 @@ def _main(candor: Candor) -> gr.Blocks:
     with app.route("Sources", "/sources"):
         sources.build(app, Shelf(candor))
     with app.route("About", "/about"):
-        about.build(candor.settings)
+        about.build(app, candor)
     return app
 
 

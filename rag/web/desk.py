@@ -1,4 +1,4 @@
-"""What the review page does: the queue, one record, a verdict. Each function checks the role and returns values."""
+"""What the review page does: alarms, queue, one record, a verdict. Each function checks the role and returns values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from guardrails.audit.review import ReviewError, State, Verdict
+from rag import alarms
 from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
 from rag.types import Reader
@@ -28,6 +29,17 @@ class Desk:
 
     def __init__(self, candor: Candor) -> None:
         self.candor = candor
+
+    def alarms(self, reader: Reader = LOCAL_READER) -> list[str]:
+        """What is wrong with the guards or their policy, one plain sentence each."""
+        require(reader, "reviewer")
+        if not self.candor.startup.ready:
+            return []
+        policies = self.candor.policies
+        policy = policies.current()  # looks at the file, so that its problem is that of now
+        with _refusals():
+            lately = self.candor.review.alarms(reader)
+        return [*alarms.of_policy(policy, policies.problem), *alarms.of_guards(lately)]
 
     def queue(self, state: str = "open", reader: Reader = LOCAL_READER) -> list[QueueItem]:
         """Flagged answers in ``state``, in the desk's order; empty while the log is being opened."""

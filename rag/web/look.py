@@ -18,11 +18,12 @@ HERE = Path(__file__).parent
 STYLE, SCRIPT = HERE / "style.css", HERE / "page.js"
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-# A click on an element that carries a value tells the server that value.
+# A click on an element that carries a value tells the server that value, and what is wanted of it.
 CHOOSE = """
 element.addEventListener("click", (event) => {
   const chosen = event.target.closest("[data-choose]");
-  if (chosen && element.contains(chosen)) trigger("select", {value: chosen.dataset.choose});
+  if (!chosen || !element.contains(chosen)) return;
+  trigger("select", {value: chosen.dataset.choose, wish: chosen.dataset.wish || ""});
 });
 """
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -40,6 +41,11 @@ def block(value: str = "", *, choose: bool = False, **options: Any) -> gr.HTML:
 def chosen(event: gr.EventData) -> str:
     """The value of the clicked element: from the browser, so anything may stand in it."""
     return str(event._data.get("value", ""))
+
+
+def wish(event: gr.EventData) -> str:
+    """What is wanted of the clicked element's value, where there is more than one thing; likewise."""
+    return str(event._data.get("wish", ""))
 
 
 def safely(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -44,6 +44,21 @@
     if (mark) event.target.scrollTop = Math.max(0, mark.offsetTop - event.target.clientHeight / 3);
   }, true);
 
+  // What opens over the list of documents is left with Escape; the focus goes back to what opened it.
+  const LEAVE = ["#keep-aside", "#keep", "#close"];  // the one that lies on top first
+  let opener = null;
+  document.addEventListener("click", (event) => {
+    const choice = event.target.closest(".shelf [data-choose], #use");
+    if (choice) opener = {choice, before: choice.id === "use" ? opener : null};
+    if (!event.target.closest(LEAVE.join()) || !opener) return;
+    if (opener.choice.checkVisibility()) opener.choice.focus();
+    opener = opener.before;
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    LEAVE.map((name) => document.querySelector(name)).find((part) => part?.checkVisibility())?.click();
+  });
+
   // A growing answer stays in view, unless its reader has scrolled up; afterwards the next question can be typed.
   let near = true;
   addEventListener("scroll", () => { near = innerHeight + scrollY > document.documentElement.scrollHeight - 160; });

@@ -10,10 +10,13 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from guardrails.pii.labels import KNOWN
 from rag.web import words
 
 PAGES = (("Chat", "/"), ("Sources", "/sources"), ("Review", "/review/"), ("About", "/about"))
-REDACTED = re.compile(r"<((?:" + "|".join(words.PERSONAL_DATA) + r")(?:_\d+)?)>")
+LABELS = sorted(KNOWN | words.PERSONAL_DATA.keys() | words.FORBIDDEN.keys(), key=len, reverse=True)
+# Also numbered, as a model outside is given them, or with the end of an account or card.
+STAND_IN = re.compile(rf"<({'|'.join(LABELS)})(?:_\d+| \*{{4}}(\w{{1,4}}))?>")
 LOCAL_TAG = "Local reader · all roles"
 WRAPPED = re.compile(r"(?<=[^\n]{50})\n(?=[^\W\d_])")  # after a long line, before a letter: no list, table or heading
 Spans = Iterable[tuple[int, int]]
@@ -33,10 +36,11 @@ def _visible(character: str) -> bool:
 
 
 def with_pills(text: str) -> str:
-    """Safe text in which a redaction label such as ``<PHONE_NUMBER>`` reads as words."""
+    """Safe text in which a stand-in such as ``<PHONE_NUMBER>`` or ``<CREDIT_CARD ****4242>`` reads as words."""
     parts, end = [], 0
-    for found in REDACTED.finditer(text):
-        parts += [safe(text[end : found.start()]), f'<span class="pill">{words.personal(found[1])} hidden</span>']
+    for found in STAND_IN.finditer(text):
+        pill = f'<span class="pill">{safe(words.hidden(found[1], found[2] or ""))}</span>'
+        parts += [safe(text[end : found.start()]), pill]
         end = found.end()
     return "".join([*parts, safe(text[end:])])
 
@@ -47,8 +51,8 @@ def reflowed(text: str) -> str:
 
 
 def in_words(text: str) -> str:
-    """Plain text in which a redaction label reads as words."""
-    return REDACTED.sub(lambda found: f"[{words.personal(found[1])} hidden]", text)
+    """Plain text in which a stand-in reads as words."""
+    return STAND_IN.sub(lambda found: f"[{words.hidden(found[1], found[2] or '')}]", text)
 
 
 def highlighted(text: str, spans: Spans) -> str:

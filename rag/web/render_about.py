@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.web import words
 from rag.web.render import safe
 
 if TYPE_CHECKING:
+    from guardrails.policy import Policy
     from rag.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 FIGURES = Path(__file__).resolve().parents[2] / "guardrails" / "models" / "figures.json"
+TASKS = {
+    "pii": "finds phone numbers, addresses, accounts and other personal data, also in disguise. What the policy does "
+    "not let be shown is hidden, such as a private number of a document, or one that the model made up.",
+    "grounding": "compares each sentence with the passages. What they do not support is left out or marked.",
+    "injection": "looks for words that try to steer the assistant, in questions and in documents. Such passages are "
+    "set aside: no answer rests on them.",
+    "harm": "looks for hate, threats, sexual content and self-harm in questions and answers.",
+    "output": "lets no picture, markup or unknown link out of an answer, nor the assistant&rsquo;s own instructions.",
+}
 STAGES = (
     ("Question", "screened for personal data"),
     ("Search", "by meaning and by words"),
@@ -52,11 +65,24 @@ runs this installation deletes it. Changed, removed or reordered records are not
 """
 
 
-def page(settings: Settings, figures: Path = FIGURES) -> str:
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What checks answers now."""
+
+    guards: tuple[str, ...]  # by name, in their order
+    policy: Policy
+
+
+def page(settings: Settings, now: InForce | None = None, figures: Path = FIGURES) -> str:
+    """
+    Args:
+        now: None while the guards are being loaded.
+    """
     return (
         '<div class="page about"><h1>How Candor answers</h1>'
         f'<section class="card picture">{picture()}</section>'
         f'<section class="card"><h2>How answers are checked</h2>{HOW}</section>'
+        f'<section class="card"><h2>The guards and their policy</h2>{guards(now)}</section>'
         f'<section class="card"><h2>How often the guards err</h2>{measured(read(figures))}</section>'
         f'<section class="card"><h2>What is recorded, and for how long</h2>{KEPT}</section>'
         '<section class="card"><h2>How to object</h2><p>If an answer is wrong, or if something about you should not be '
@@ -64,6 +90,27 @@ def page(settings: Settings, figures: Path = FIGURES) -> str:
         "every answer is in the record, and a reviewer can look at it.</p></section>"
         f'<section class="card"><h2>What it runs on</h2>{_parts(settings)}</section></div>'
     )
+
+
+def guards(now: InForce | None) -> str:
+    """Each guard with what it does and whether it is on, and the policy that decides what follows."""
+    if now is None:
+        return '<p class="quiet">They are still being loaded; open this page again in a few seconds.</p>'
+    rows = "".join(f"<dt>{safe(words.guard(name))}</dt><dd>{_task(name, now.policy)}</dd>" for name in now.guards)
+    policy = now.policy
+    return (
+        f'<dl class="facts">{rows}<dt>Policy</dt><dd>{safe(policy.name)}, <code>{policy.hash}</code><br>'
+        '<span class="quiet">It says what is done about what a guard finds. Every record names the policy in force by '
+        "this hash.</span></dd></dl>"
+    )
+
+
+def _task(guard: str, policy: Policy) -> str:
+    state = '<span class="tag warn">switched off by the policy</span>' if not policy.uses(guard) else ""
+    if policy.opens(guard, datetime.now(UTC)):
+        state += '<span class="tag warn">may fail open for now</span>'
+    task = TASKS.get(guard, "")
+    return f"{task[:1].upper()}{task[1:]} {state}"
 
 
 def _parts(settings: Settings) -> str:

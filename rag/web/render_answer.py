@@ -17,6 +17,7 @@ from rag.web.render import (
     COPY,
     FILE,
     INFO,
+    STAND_IN,
     WARN,
     highlighted,
     in_words,
@@ -106,12 +107,18 @@ def _piece(where: str, text: str, on: list[tuple[int, Mark]], seen: set[int]) ->
     inner = with_pills(text)
     if redacted:
         number, mark = redacted
-        inner = "" if number in seen else _opener(where, number, "pill", f"{words.personal(mark.label)} hidden", mark)
+        inner = "" if number in seen else _opener(where, number, "pill", _in_place(text, mark), mark)
     if flagged:
         number, mark = flagged
         sign = "" if number in seen else _opener(where, number, "flag-sign", "!", mark)
         inner = f'<span class="flagged">{inner}</span>{sign}'
     return inner
+
+
+def _in_place(text: str, mark: Mark) -> str:
+    """What a redacted piece reads as; the end of an account or card that policy leaves stands in its text."""
+    found = STAND_IN.fullmatch(text)
+    return words.hidden(mark.label, (found[2] or "") if found else "")
 
 
 def _opener(where: str, number: int, look: str, label: str, mark: Mark) -> str:

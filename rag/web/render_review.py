@@ -6,17 +6,29 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rag.web import words
-from rag.web.render import highlighted, reflowed, safe, with_pills
+from rag.web.render import WARN, highlighted, reflowed, safe, with_pills
 
 if TYPE_CHECKING:
-    from guardrails.audit.review import QueueItem, Record, SeenSentence
-    from guardrails.types import Finding
+    from guardrails.audit.review import QueueItem, Record, SeenChecks, SeenSentence
+    from guardrails.types import Finding, GuardRun
 
 EMPTY = {
     "open": ("Nothing waits for a verdict", "Answers that a guard flagged appear here by themselves."),
     "judged": ("No verdicts yet", "Answers that have been judged are listed here."),
     "all": ("Nothing was flagged yet", "Answers that a guard flagged appear here by themselves."),
 }
+
+
+def alarms(told: Sequence[str]) -> str:
+    """What whoever runs this installation must know first; nothing when all is well."""
+    if not told:
+        return ""
+    items = "".join(f"<li>{safe(line)}</li>" for line in told)
+    return (
+        f'<section class="card alarms" role="alert"><h2>{WARN}The guards need attention</h2><ul>{items}</ul>'
+        '<p class="quiet">What could not be checked was withheld, unless the policy let it through. '
+        "<code>candor doctor</code> says what to mend.</p></section>"
+    )
 
 
 def queue(items: Sequence[QueueItem], state: str, opened: str = "") -> str:
@@ -30,13 +42,17 @@ def queue(items: Sequence[QueueItem], state: str, opened: str = "") -> str:
 
 
 def _queued(item: QueueItem, opened: bool) -> str:
-    reasons = "".join(f'<span class="tag warn">{safe(reason)}</span>' for reason in item.reasons)
     verdict = f'<span class="tag {safe(item.verdict)}">{words.VERDICTS.get(item.verdict, "open")}</span>'
     return (
         f'<li><button type="button" data-choose="{safe(item.turn)}"{" aria-current=true" if opened else ""}>'
-        f'<span class="name" dir="auto">{with_pills(item.question)}</span><span class="tags">{reasons}</span>'
+        f'<span class="name" dir="auto">{with_pills(item.question)}</span>'
+        f'<span class="tags">{_reasons(item.reasons)}</span>'
         f'<span class="quiet">{words.age(item.at)} · {safe(_outcome(item.outcome))}</span>{verdict}</button></li>'
     )
+
+
+def _reasons(reasons: Sequence[str]) -> str:
+    return "".join(f'<span class="tag warn">{safe(words.REASONS.get(reason, reason))}</span>' for reason in reasons)
 
 
 def _outcome(outcome: str) -> str:
@@ -50,12 +66,20 @@ def record(seen: Record) -> str:
         f'<article class="record"><p class="quiet">{words.age(seen.at)} · <time datetime="{seen.at.isoformat()}">'
         f"{seen.at:%d %b %Y %H:%M:%S} {seen.at.tzname() or 'UTC'}</time></p>"
         f'<h2 dir="auto" tabindex="-1">{with_pills(seen.question)}</h2>'
-        f'<p><span class="tag">{safe(_outcome(seen.outcome))}</span></p>'
+        f'<p class="reasons"><span class="tag">{safe(_outcome(seen.outcome))}</span>{_reasons(seen.reasons)}</p>'
+        f"{_question(seen)}"
         f"<section><h3>Answer, sentence by sentence</h3>{sentences or _none('No sentence was written.')}</section>"
         f"<section><h3>What the reader saw</h3>{_shown(seen)}</section>"
         f"<section><h3>Evidence, as the model saw it</h3>{_evidence(seen) or _none('No passage was given.')}</section>"
-        f"{_reviews(seen)}{_facts(seen)}</article>"
+        f"{_reviews(seen)}{checks(seen.checks)}{_facts(seen)}</article>"
     )
+
+
+def _question(seen: Record) -> str:
+    """What a guard has against the question. Personal data in it is the reader's own, and no reason for review."""
+    found = [finding for finding in seen.question_findings if finding.kind != "pii"]
+    items = "".join(_finding(finding, seen.question) for finding in found)
+    return f"<section><h3>Found in the question</h3>{items}</section>" if items else ""
 
 
 def _none(text: str) -> str:
@@ -93,7 +117,7 @@ def _finding(finding: Finding, written: str) -> str:
     origin = f", origin: {finding.origin.value.replace('_', ' ')}" if finding.origin else ""
     return (
         f'<div class="finding {"good" if finding.kind == "supported" else "warn"}"><strong>'
-        f"{safe(words.GUARDS.get(finding.guard, finding.guard))}</strong>"
+        f"{safe(words.guard(finding.guard))}</strong>"
         f"<span>{safe(words.KINDS.get(finding.kind, finding.kind))} · {safe(_label(finding))}</span>{part}"
         f'<span class="quiet">score {finding.score:.2f}, threshold {finding.threshold:.2f}{origin}</span>'
         f"<p>{safe(finding.reason)}</p></div>"
@@ -101,7 +125,9 @@ def _finding(finding: Finding, written: str) -> str:
 
 
 def _label(finding: Finding) -> str:
-    return words.personal(finding.label) if finding.kind == "pii" else finding.label
+    if finding.kind == "pii":
+        return words.personal(finding.label)
+    return words.FORBIDDEN.get(finding.label, finding.label)
 
 
 def _shown(seen: Record) -> str:
@@ -145,3 +171,44 @@ def _facts(seen: Record) -> str:
     facts = [("Model", seen.model), ("Policy", seen.policy), ("Took", f"{seen.seconds:.1f} s"), ("Record", seen.turn)]
     rows = "".join(f"<dt>{name}</dt><dd><code>{safe(value)}</code></dd>" for name, value in facts)
     return f'<section><h3>How it was made</h3><dl class="facts">{rows}</dl></section>'
+
+
+def checks(steps: Sequence[SeenChecks]) -> str:
+    """How each guard fared on each text, and how long it took: one row for each text, one column for each guard."""
+    guards = list(dict.fromkeys(run.guard for step in steps for run in step.runs))
+    if not guards:
+        return ""
+    heads = "".join(f'<th scope="col">{safe(words.guard(name))}</th>' for name in guards)
+    rows = "".join(_checked(step, guards) for step in steps)
+    sums = "".join(_whole(name, [run for step in steps for run in step.runs if run.guard == name]) for name in guards)
+    return (
+        '<section><h3>How each guard fared</h3><table class="shelf checks"><thead><tr><th scope="col">Text</th>'
+        f'{heads}</tr></thead><tbody>{rows}</tbody><tfoot><tr><th scope="row">Together</th>{sums}</tr></tfoot></table>'
+        "</section>"
+    )
+
+
+def _checked(step: SeenChecks, guards: Sequence[str]) -> str:
+    of_guard = {run.guard: run for run in step.runs}
+    name = words.STEPS.get(step.step, step.step) + (f" {step.number}" if step.step == "sentence" else "")
+    cells = "".join(_fared(guard, of_guard.get(guard)) for guard in guards)
+    return f'<tr><th scope="row">{safe(name)}</th>{cells}</tr>'
+
+
+def _fared(guard: str, run: GuardRun | None) -> str:
+    label = f'data-label="{safe(words.guard(guard))}"'
+    if run is None:  # it does not look at texts of this kind
+        return f'<td class="none" {label}>&ndash;</td>'
+    told = safe(words.STATUSES.get(run.status, run.status))
+    if run.status == "skipped":
+        return f'<td {label}><span class="quiet">{told}</span></td>'
+    look = "bad" if run.status in ("failed", "timed out") else "good"
+    return f'<td {label}><span class="{look}">{told}</span> · {_milliseconds(run.milliseconds)}</td>'
+
+
+def _whole(guard: str, runs: Sequence[GuardRun]) -> str:
+    return f'<td data-label="{safe(words.guard(guard))}">{_milliseconds(sum(run.milliseconds for run in runs))}</td>'
+
+
+def _milliseconds(value: float) -> str:
+    return f"{value:.1f} ms" if value < 10 else f"{value:,.0f} ms" if value < 10_000 else f"{value / 1000:.1f} s"

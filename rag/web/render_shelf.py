@@ -7,8 +7,8 @@ from pathlib import PurePosixPath
 
 from rag.types import Ingested, Shelved
 from rag.web import words
-from rag.web.render import FILE, WARN, notice, safe
-from rag.web.shelf import Listing, Upload
+from rag.web.render import FILE, WARN, notice, reflowed, safe, with_pills
+from rag.web.shelf import Listing, Quarantine, Upload
 
 STATES = {
     "added": "added",
@@ -44,6 +44,7 @@ def _row(item: Shelved) -> str:
     tags = [
         '<span class="tag">sample</span>' if item.sample else '<span class="tag own">yours</span>',
         f'<span class="tag warn">superseded by {safe(item.superseded_by)}</span>' if item.superseded_by else "",
+        _set_aside(item),
     ]
     return (
         f'<tr><th scope="row"><span class="name" dir="auto">{safe(item.title)}</span>'
@@ -55,6 +56,52 @@ def _row(item: Shelved) -> str:
         f'<td data-label="State"><span class="tags">{"".join(tags)}</span></td>'
         f'<td class="do"><button type="button" class="plain danger" data-choose="{safe(item.source)}" '
         f'aria-label="Delete {safe(item.title)}">Delete</button></td></tr>'
+    )
+
+
+def _set_aside(item: Shelved) -> str:
+    """A tag that opens what is set aside of a document."""
+    if not item.quarantined:
+        return ""
+    told = f"{words.count(item.quarantined, 'passage')} set aside"
+    return (
+        f'<button type="button" class="tag warn opens" data-choose="{safe(item.source)}" data-wish="set aside" '
+        f'aria-haspopup="dialog" aria-label="{told}: show them, {safe(item.title)}">{told}</button>'
+    )
+
+
+def quarantine(held: Quarantine) -> str:
+    """The passages of a document that are set aside, each with the reason."""
+    item, shown = held.document, len(held.passages)
+    more = (
+        f'<p class="quiet">The first {shown} of {item.quarantined} are shown.</p>' if shown < item.quarantined else ""
+    )
+    passages = "".join(
+        f'<li><p class="quiet">{f"Page {passage.page} · " if passage.page else ""}{safe(passage.why)}</p>'
+        + (
+            f'<p class="passage" dir="auto" tabindex="0">{with_pills(reflowed(passage.text))}</p></li>'
+            if passage.text
+            else "</li>"
+        )
+        for passage in held.passages
+    )
+    return (
+        f'<div role="dialog" aria-label="Passages set aside"><h2 tabindex="-1">{WARN}'
+        f"{words.count(item.quarantined, 'passage')} set aside</h2>"
+        f'<p class="name" dir="auto">{safe(item.title)}</p><p class="quiet path">{safe(item.source)}</p>'
+        "<p>No answer rests on them. If the document means what it says, and does not try to steer the assistant, "
+        f'you can let them be used.</p>{more}<ol class="aside">{passages}</ol></div>'
+    )
+
+
+def release(held: Quarantine) -> str:
+    """What is asked before they are used."""
+    item = held.document
+    return (
+        f'<div role="alertdialog" aria-label="Confirm"><h2>Use {words.count(item.quarantined, "passage")} anyway?</h2>'
+        f'<p class="path">{safe(item.source)}</p><p class="quiet">Answers may rest on them from now on, and the model '
+        "reads them as they are. That you released them is recorded. A new version of the file is looked at afresh."
+        "</p></div>"
     )
 
 
@@ -104,7 +151,8 @@ def _became(item: Ingested) -> str:
     if item.state == "failed":
         return f"could not be read: {safe(item.reason)}"
     told = STATES.get(item.state, item.state)
-    return f"{told} · {words.count(item.chunks, 'chunk')}" if item.chunks else told
+    held = f" · {item.held} set aside" if item.held else ""
+    return f"{told} · {words.count(item.chunks, 'chunk')}{held}" if item.chunks else told
 
 
 def confirmation(source: str) -> str:

@@ -19,6 +19,7 @@ def build(app: gr.Blocks, desk: Desk) -> None:
         block('<h1>Review</h1><p class="lead">Answers that a guard flagged, and what people made of them.</p>')
         timer = gr.Timer(0.5)
         loading = block(elem_classes="starting")
+        alarms = block(elem_classes="alarm")
         opened = gr.State("")
         with gr.Row(elem_classes="desk"):
             with gr.Column(elem_classes="left", scale=1, min_width=280):
@@ -49,7 +50,8 @@ def build(app: gr.Blocks, desk: Desk) -> None:
         steps = [(step.name, step.state, step.seconds) for step in startup.steps()]
         waiting = "" if startup.ready else render.steps(steps, startup.failed)
         active = not (startup.ready or startup.failed)
-        return [waiting, gr.update(active=active), listed(which, turn) if startup.ready else ""]
+        told = render_review.alarms(desk.alarms())
+        return [waiting, gr.update(active=active), told, listed(which, turn) if startup.ready else ""]
 
     def show(turn: str, which: str) -> list[Any]:
         """The record of ``turn``; "" closes it."""
@@ -72,7 +74,7 @@ def build(app: gr.Blocks, desk: Desk) -> None:
         return [render.notice("The verdict is recorded.", "good"), *show(following, which)]
 
     page = [opened, record, form, queue, verdict, reason]
-    gr.on([timer.tick, app.load], ready, [state, opened], [loading, timer, queue], **QUIET)
+    gr.on([timer.tick, app.load], ready, [state, opened], [loading, timer, alarms, queue], **QUIET)
     state.input(listed, [state, opened], queue, **QUIET)
     queue.select(choose, state, [told, *page], **QUIET)
     judge.click(decide, [opened, verdict, reason, state], [told, *page], **QUIET)

@@ -1,4 +1,7 @@
-"""What the sources page does: list, put in, take out. Each function checks the role and returns values."""
+"""What the sources page does: list, put in, take out, see and release what was set aside.
+
+Each function checks the role and returns values.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
-from rag.types import Ingested, Progress, Reader, Shelved
+from rag.types import Ingested, Progress, Reader, SetAside, Shelved
 from rag.web import words
 from rag.web.faults import told
 
@@ -39,6 +42,14 @@ class Listing:
     failures: tuple[Ingested, ...] = ()
     all_documents: int = 0  # before the filter
     offer_removal: bool = False  # own documents and samples lie side by side
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    """What of one document is set aside."""
+
+    document: Shelved
+    passages: tuple[SetAside, ...]  # the first of them
 
 
 class Shelf:
@@ -94,6 +105,24 @@ class Shelf:
         require(reader, "editor")
         if self._cancelled is not None:
             self._cancelled.set()
+
+    def quarantine(self, source: str, reader: Reader = LOCAL_READER) -> Quarantine:
+        """The passages of a document that are set aside, as this reader may see them.
+
+        Raises:
+            CandorError: there is no such document, or nothing of it is set aside.
+        """
+        require(reader, "editor")
+        document = next((item for item in self.candor.library.shelf(reader) if item.source == source), None)
+        if document is None or not document.quarantined:
+            raise CandorError("This document is no longer there, or nothing of it is set aside. Reload the page.")
+        return Quarantine(document, tuple(self.candor.library.quarantined(source, reader)))
+
+    def release(self, source: str, reader: Reader = LOCAL_READER) -> str:
+        """Let answers rest on what was set aside of a document; returns what to say."""
+        require(reader, "editor")
+        released = self.candor.library.release(source, reader)
+        return f"Answers may rest on {words.count(released, 'more passage')} of {source} from now on."
 
     def remove(self, source: str, reader: Reader = LOCAL_READER) -> str:
         """Take one document out; returns what to say."""

@@ -9,8 +9,15 @@ import gradio as gr
 
 from rag.errors import CandorError
 from rag.web import render, render_shelf
-from rag.web.look import QUIET, block, chosen, safely
+from rag.web.look import QUIET, block, chosen, safely, wish
 from rag.web.shelf import Shelf
+
+# What has just opened takes the focus; page.js gives it back to what opened it.
+FOCUS = "() => {{ [...document.querySelectorAll('{}')].find((part) => part.checkVisibility())?.focus(); }}"
+
+
+def hide() -> Any:
+    return gr.update(visible=False)
 
 
 def build(app: gr.Blocks, shelf: Shelf) -> None:
@@ -42,6 +49,16 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             with gr.Row():
                 sure = gr.Button("Delete", variant="stop", size="sm", elem_id="sure")
                 keep = gr.Button("Keep it", size="sm", elem_id="keep")
+        with gr.Column(visible=False, elem_classes="card set-aside") as held:
+            passages = block()
+            with gr.Row():
+                use = gr.Button("Use them anyway", size="sm", elem_id="use")
+                close = gr.Button("Leave them aside", size="sm", elem_id="close")
+        with gr.Column(visible=False, elem_classes="card confirm") as confirm_use:
+            asked_use = block()
+            with gr.Row():
+                sure_use = gr.Button("Use them", variant="stop", size="sm", elem_id="sure-use")
+                keep_aside = gr.Button("Leave them aside", size="sm", elem_id="keep-aside")
         wanted = gr.Textbox(
             placeholder="Filter by title or file", label="Filter", container=False, show_label=False, elem_id="filter"
         )
@@ -82,7 +99,23 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
 
     @safely
     def choose(event: gr.EventData) -> list[Any]:
-        return [chosen(event), render_shelf.confirmation(chosen(event)), gr.update(visible=True)]
+        """Open what was asked for, and close the rest."""
+        document, same, shown = chosen(event), gr.update(), gr.update(visible=True)
+        if wish(event) == "set aside":
+            return [document, same, hide(), render_shelf.quarantine(shelf.quarantine(document)), shown, hide()]
+        return [document, render_shelf.confirmation(document), shown, same, hide(), hide()]
+
+    @safely
+    def ask_use(document: str) -> list[Any]:
+        return [render_shelf.release(shelf.quarantine(document)), gr.update(visible=True)]
+
+    @safely
+    def release(document: str, text: str) -> list[Any]:
+        try:
+            line = render.notice(shelf.release(document), "good")
+        except CandorError as error:
+            line = render.notice(str(error), "bad")
+        return [line, hide(), hide(), *view(text)]
 
     @safely
     def remove(document: str, text: str) -> list[Any]:
@@ -90,7 +123,7 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             line = render.notice(shelf.remove(document), "good")
         except CandorError as error:
             line = render.notice(str(error), "bad")
-        return [line, gr.update(visible=False), *view(text)]
+        return [line, hide(), *view(text)]
 
     @safely
     def remove_samples(text: str) -> list[Any]:
@@ -100,8 +133,12 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
     drop.upload(put_in, [drop, wanted], [progress, uploading, cancel, drop, *listed], **QUIET)
     cancel.click(safely(lambda: shelf.cancel()), None, None, **QUIET)
     wanted.change(view, wanted, listed, trigger_mode="always_last", **QUIET)
-    asking = table.select(choose, None, [source, asked, confirm], **QUIET)
-    asking.then(None, js="() => { document.querySelector('#keep')?.focus(); }")
-    keep.click(lambda: gr.update(visible=False), None, confirm, **QUIET)
+    opened = [source, asked, confirm, passages, held, confirm_use]
+    table.select(choose, None, opened, **QUIET).then(None, js=FOCUS.format(".set-aside h2, #keep"))
+    use.click(ask_use, source, [asked_use, confirm_use], **QUIET).then(None, js=FOCUS.format("#keep-aside"))
+    keep.click(hide, None, confirm, **QUIET)
+    close.click(lambda: [hide(), hide()], None, [held, confirm_use], **QUIET)
+    keep_aside.click(hide, None, confirm_use, **QUIET)
+    sure_use.click(release, [source, wanted], [told, held, confirm_use, *listed], **QUIET)
     sure.click(remove, [source, wanted], [told, confirm, *listed], **QUIET)
     clear.click(remove_samples, wanted, [told, *listed], **QUIET)

@@ -11,6 +11,7 @@ PERSONAL_DATA = {
     "CRYPTO": "wallet address",
     "DATE_OF_BIRTH": "date of birth",
     "DATE_TIME": "date",
+    "DENIED": "word on the private list",
     "EMAIL_ADDRESS": "e-mail address",
     "EMPLOYEE_ID": "staff number",
     "IBAN_CODE": "bank account",
@@ -21,6 +22,7 @@ PERSONAL_DATA = {
     "MEDICAL_LICENSE": "medical licence",
     "NATIONAL_ID": "national ID number",
     "NRP": "personal attribute",
+    "ORGANIZATION": "organisation",
     "PASSPORT": "passport number",
     "PASSWORD": "password",
     "PERSON": "name",
@@ -35,6 +37,8 @@ PERSONAL_DATA = {
     "US_PASSPORT": "passport number",
     "US_SSN": "social security number",
 }
+# What the rules for answers leave out, whoever wrote it.
+FORBIDDEN = {"IMAGE": "image", "INSTRUCTIONS": "own instructions", "LINK": "link", "MARKUP": "markup"}
 VERDICTS = {"right": "Right to flag", "wrong": "Wrongly flagged", "unsure": "Unsure"}
 OUTCOMES = {
     "answered": "Answered",
@@ -43,12 +47,36 @@ OUTCOMES = {
     "withheld": "Withheld",
     "stopped": "Stopped by the reader",
 }
-GUARDS = {"pii": "Personal data", "grounding": "Grounding", "injection": "Instructions in documents"}
+GUARDS = {
+    "pii": "Personal data",
+    "grounding": "Grounding",
+    "injection": "Instructions to the assistant",
+    "harm": "Harm",
+    "output": "Links and markup",
+    "passages": "Passages",
+}
+REASONS = {  # for which an answer is queued for review
+    "assistant failure": "the answer broke off",
+    "attempt to instruct the assistant": "tries to instruct the assistant",
+    "forbidden link or markup": "link, image or markup left out",
+    "generation failure": "the writing model failed",
+    "guard failure": "a check could not be made",
+    "harmful words": "may hurt somebody",
+    "invented personal data": "personal data made up by the model",
+    "not closed": "ended in the middle",
+    "not supported": "not supported by the documents",
+    "quarantined passage": "a passage was set aside",
+}
+STEPS = {"asked": "Question", "searched": "Passages", "sentence": "Sentence"}
+STATUSES = {"ran": "ran", "skipped": "switched off", "timed out": "timed out", "failed": "failed"}
 KINDS = {
     "pii": "personal data",
     "supported": "supported",
     "unsupported": "not supported",
     "guard_failed": "guard failed",
+    "injection": "instructions to the assistant",
+    "harm": "harmful",
+    "output": "not allowed in an answer",
 }
 ACTIONS = {
     Action.SHOW.name: "shown",
@@ -65,6 +93,17 @@ def personal(label: str) -> str:
     return PERSONAL_DATA.get(stem, stem.replace("_", " ").lower() or "personal data")
 
 
+def hidden(label: str, ending: str = "") -> str:
+    """What stands in place of a hidden value: ``CREDIT_CARD``, 4242 -> ``card number ending in 4242``."""
+    if label in FORBIDDEN:
+        return f"{FORBIDDEN[label]} left out"
+    return f"{personal(label)} ending in {ending}" if ending else f"{personal(label)} hidden"
+
+
+def guard(name: str) -> str:
+    return GUARDS.get(name, name)
+
+
 def action(value: object) -> str:
     """An action, given as the enum, its name in either case or its number."""
     if isinstance(value, int):
@@ -78,6 +117,11 @@ def count(number: int, noun: str) -> str:
 
 def day(when: datetime) -> str:
     return f"{when.day} {when:%b %Y}"
+
+
+def minute(when: datetime) -> str:
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return f"{day(when)} {when:%H:%M} {when.tzname() or 'UTC'}"
 
 
 def age(when: datetime, now: datetime | None = None) -> str:

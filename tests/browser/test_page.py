@@ -34,7 +34,7 @@ def address(site: tuple[str, Candor]) -> str:
 def candor(site: tuple[str, Candor]) -> Iterator[Candor]:
     """The scripted parts behind the page, as they were at first."""
     fresh = Candor(site[1].settings.state, pace=0.05)
-    for part in ("assistant", "library", "memory", "review", "startup"):
+    for part in ("assistant", "library", "memory", "policies", "review", "startup"):
         setattr(site[1], part, getattr(fresh, part))
     return site[1]
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from rag.errors import NotAllowed
+from guardrails.audit.alarms import GuardAlarm
+from guardrails.policy import PolicyFile
+from rag.errors import CandorError, NotAllowed
 from rag.types import Message, Reader
-from rag.web import chat_turn, faults
+from rag.web import about, chat_turn, faults, render_about
 from rag.web.chat_turn import Chat
 from rag.web.desk import Desk, ReviewRefused
 from rag.web.render_about import measured, read
@@ -38,8 +41,12 @@ def test_every_function_checks_the_role_itself(candor: Candor) -> None:
         lambda: shelf.listing("", NOBODY),
         lambda: next(shelf.upload([], READER)),
         lambda: shelf.cancel(READER),
+        lambda: shelf.quarantine("x", READER),
+        lambda: shelf.release("x", READER),
         lambda: shelf.remove("x", READER),
         lambda: shelf.remove_samples(READER),
+        lambda: about.in_force(candor, NOBODY),
+        lambda: desk.alarms(READER),
         lambda: desk.queue("open", READER),
         lambda: desk.record("t", READER),
         lambda: desk.judge("t", "right", "because", READER),
@@ -164,6 +171,55 @@ def test_an_upload_reports_each_file_and_leaves_no_copy_behind(candor: Candor, t
     assert [item.title for item in listing.documents] == ["Bicycle leasing"]
     assert listing.offer_removal
     assert [failed.source for failed in listing.failures] == ["old.broken"]
+
+
+def test_what_is_set_aside_is_shown_with_its_reason_and_released(candor: Candor) -> None:
+    source = "safety/fire-safety.pdf"
+    candor.library.set_aside(source)
+    shelf = Shelf(candor)
+    held = shelf.quarantine(source)
+    assert [passage.page for passage in held.passages] == [2, 5]
+    assert held.document.quarantined == 2
+    assert shelf.release(source) == f"Answers may rest on 2 more passages of {source} from now on."
+    with pytest.raises(CandorError, match="nothing of it is set aside"):
+        shelf.quarantine(source)
+
+
+def test_the_desk_tells_first_what_is_wrong_with_guards_and_policy(candor: Candor, tmp_path: Path) -> None:
+    desk = Desk(candor)
+    assert desk.alarms() == []
+    until = datetime.now(UTC) + timedelta(hours=5)
+    file = tmp_path / "policy.toml"
+    text = PolicyFile().file.read_text(encoding="utf-8")
+    opened = f"[fail_open]\nguards = ['grounding']\nuntil = {until.isoformat()}\nreason = 'ticket 4711'\n"
+    file.write_text(f"{text}\n{opened}", encoding="utf-8")
+    candor.policies = PolicyFile(file)
+    candor.review.lately = [GuardAlarm("grounding", 2, 1, datetime.now(UTC))]
+    opening, failing = desk.alarms()
+    assert opening.startswith("Fail-open: until ")
+    assert opening.endswith("Guards: Grounding. Reason given: ticket 4711")
+    assert failing.startswith(
+        "Grounding: 3 checks could not be made in the last 24 hours (2 failed, 1 timed out; last just now, "
+    )
+    file.write_text("nonsense = 1\n", encoding="utf-8")
+    problem, *rest = desk.alarms()
+    assert str(file) in problem
+    assert "stays in force" in problem
+    assert rest == [opening, failing]
+    candor.startup.ready = False
+    assert desk.alarms() == []
+
+
+def test_the_about_page_names_the_guards_and_the_policy_in_force(candor: Candor) -> None:
+    page = render_about.page(candor.settings, about.in_force(candor))
+    policy = candor.policies.current()
+    for part in ("Personal data", "Grounding", "Instructions to the assistant", "Links and markup", policy.hash):
+        assert part in page
+    assert "switched off" not in page
+    off = policy.model_copy(update={"harm": policy.harm.model_copy(update={"on": False})})
+    assert render_about.guards(render_about.InForce(("pii", "harm"), off)).count("switched off by the policy") == 1
+    candor.startup.ready = False
+    assert "still being loaded" in render_about.page(candor.settings, about.in_force(candor))
 
 
 def test_an_upload_can_be_cancelled(candor: Candor, tmp_path: Path) -> None:

@@ -9,17 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.types import Done, Mark, Sentence
-from rag.web import render, render_answer, render_chat, render_review, render_shelf
+from guardrails.pii.labels import KNOWN
+from rag.types import Done, Mark, Sentence, SetAside
+from rag.web import render, render_answer, render_chat, render_review, render_shelf, words
 from rag.web.render_answer import Turn
-from rag.web.shelf import Listing, Upload
+from rag.web.shelf import Listing, Quarantine, Upload
 from tests.web.scripted import LEAVE, PAYLOADS, SHELF, Ingested, citation, hostile, leave_answer, record, replace
 
 OWN_TAGS = set(
     re.findall(
         r"\w+",
         "article aside blockquote details div h1 h2 h3 nav p section summary table tbody thead tr td th a button code "
-        "dd dl dt li mark ol progress q span strong time ul svg path rect circle",
+        "dd dl dt li mark ol progress q span strong tfoot time ul svg path rect circle",
     )
 )
 
@@ -74,7 +75,8 @@ def turn(items: list[object], question: str = "?") -> Turn:
 
 @pytest.mark.parametrize("text", PAYLOADS)
 def test_a_payload_is_shown_as_text_wherever_it_comes_from(text: str) -> None:
-    shelved = replace(SHELF[0], source=text, title=text, superseded_by=text)
+    shelved = replace(SHELF[0], source=text, title=text, superseded_by=text, quarantined=3)
+    held = Quarantine(shelved, (SetAside(text, 1, text),))
     failed = Ingested(text, "failed", reason=text)
     pages = [
         render_answer.conversation([turn(hostile(), text), Turn(text, remembered=text), Turn(text, problem=text)]),
@@ -85,6 +87,9 @@ def test_a_payload_is_shown_as_text_wherever_it_comes_from(text: str) -> None:
         render_shelf.failures([failed]),
         render_shelf.progress(Upload(1, 1, (failed,), problem=text)),
         render_shelf.confirmation(text),
+        render_shelf.quarantine(held),
+        render_shelf.release(held),
+        render_review.alarms([text]),
         render_review.record(record(text, text, text)),
         render.steps([(text, text, 1.0)], text),
         render.notice(text),
@@ -120,6 +125,39 @@ def test_a_redacted_value_reads_as_words_with_its_reason() -> None:
     assert "phone number hidden" in html
     assert "PHONE_NUMBER" not in html
     assert html.count("A private phone number from a document is not shown.") == 3
+
+
+@pytest.mark.parametrize(
+    ("stand_in", "told"),
+    [
+        ("<PHONE_NUMBER>", "phone number hidden"),
+        ("<PERSON_417>", "name hidden"),
+        ("<CREDIT_CARD ****4242>", "card number ending in 4242"),
+        ("<IBAN_CODE ****300X>", "bank account ending in 300X"),
+        ("<LINK>", "link left out"),
+        ("<IMAGE>", "image left out"),
+        ("<MARKUP>", "markup left out"),
+        ("<DE_TAX_ID>", "de tax id hidden"),
+    ],
+)
+def test_a_stand_in_reads_as_words_with_and_without_a_mark(stand_in: str, told: str) -> None:
+    assert render.with_pills(f"Pay {stand_in} now") == f'Pay <span class="pill">{told}</span> now'
+    assert render.in_words(stand_in) == f"[{told}]"
+    label = re.findall(r"[A-Z_]+[A-Z]", stand_in)[0]
+    sentence = Sentence(f"Pay {stand_in} now", (), (Mark("redacted", 4, 4 + len(stand_in), label, "why"),))
+    shown = inert(render_answer.conversation([Turn("?", [sentence])])).text
+    assert f"Pay {told} now" in shown
+    assert label not in shown
+
+
+@pytest.mark.parametrize("text", ["<CREDIT_CARD ****42424>", "<CREDIT_CARD 4242>", "<NAME>", "<link>", "<SCRIPT>"])
+def test_what_only_resembles_a_stand_in_is_shown_as_it_is(text: str) -> None:
+    assert inert(f"<p>{render.with_pills(text)}</p>").text == text
+
+
+def test_every_label_that_a_policy_may_hide_reads_as_words() -> None:
+    assert [label for label in KNOWN if f"<{label}>" in render.in_words(f"<{label}>")] == []
+    assert "_" not in "".join(map(words.hidden, KNOWN))
 
 
 def test_every_citation_opens_a_source_that_exists() -> None:
@@ -171,3 +209,30 @@ def test_a_record_shows_what_was_written_and_what_was_shown() -> None:
     for part in ("As written", "nothing", "left out", "score 0.18, threshold 0.42", "origin: document", "9f31c2d8a7b0"):
         assert part in text
     assert "<mark>28 days of paid leave</mark>" in render_review.record(record("t", "How long?"))
+
+
+def test_a_record_tells_why_it_is_here_and_how_each_guard_fared() -> None:
+    text = inert(render_review.record(record("t", "How long?"))).text
+    for part in ("not supported by the documents", "a check could not be made", "Found in the question", "score 0.91"):
+        assert part in text
+    assert "timed out · 10.0 s" in text
+    assert "switched off" in text
+    assert "ran · 8.1 ms" in text
+    assert "Together" in text
+    assert render_review.checks(()) == ""  # records from before guards were timed
+
+
+def test_the_tag_of_a_document_opens_what_is_set_aside() -> None:
+    html = render_shelf.table(Listing((replace(SHELF[0], quarantined=1),), (), 1))
+    assert ">1 passage set aside</button>" in html
+    assert "set aside" not in render_shelf.table(Listing((SHELF[0],), (), 1))
+    held = Quarantine(replace(SHELF[0], quarantined=30), (SetAside("Call <PHONE_NUMBER>.", 2, "Why."),))
+    text = inert(render_shelf.quarantine(held)).text
+    assert "Call phone number hidden." in text
+    assert "Page 2 · Why." in text
+    assert "The first 1 of 30 are shown." in text
+
+
+def test_alarms_are_shown_only_when_there_are_some() -> None:
+    assert render_review.alarms([]) == ""
+    assert 'role="alert"' in render_review.alarms(["Grounding: a check could not be made."])
