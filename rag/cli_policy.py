@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
+from guardrails.gate import CheckFailed
 from guardrails.policy import PolicyError, file_of, load
 from rag import cli_print, cli_print_policy
 from rag.build import Candor
-from rag.errors import SettingsError
+from rag.errors import CandorError, SettingsError
 from rag.explain import STAGES, As, document
 from rag.explain import explain as explained
 from rag.settings import load as load_settings
@@ -120,6 +121,8 @@ def explain(
             gate = candor.gate_alone(frozenset() if judged else frozenset({"grounding"}))
             given = [document(path, gate.policy) for path in evidence or ()]
             pieces = explained(gate, said, as_, frozenset(role or ()), given)
+    except CheckFailed as error:
+        raise CandorError(f"{error}: candor doctor tells which part is broken") from None
     finally:
         candor.close()
     cli_print_policy.explanation(pieces, gate.policy, STAGES[as_], judged=judged, as_json=as_json)
