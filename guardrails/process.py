@@ -135,12 +135,13 @@ def serve(answer: Callable[[str], str]) -> None:
     threading.Thread(target=_watch, args=(questions,), daemon=True).start()
     print(READY, file=answers, flush=True)
     while True:
-        print(answer(questions.get()), file=answers, flush=True)
+        said = answer(questions.get())
+        print(said.replace("\n", " "), file=answers, flush=True)  # a second line would be the next question's answer
 
 
 def _watch(questions: queue.SimpleQueue[str]) -> None:
     for line in sys.stdin:
-        questions.put(line)
+        questions.put(line.rstrip("\n"))
     os._exit(0)
 
 
