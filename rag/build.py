@@ -236,7 +236,7 @@ class Candor:
         self._assistant = Assistant(Parts(self.settings, encoder, retrieve, self.model, gate, log, memory, canary))
         self._library = Library(catalogue, ingestion, log, state / "uploads", gate)
         self._memory = memory
-        self._review = ReviewDesk(log)
+        self._review = ReviewDesk(log, gate)
         self._policies, self._checks = policies, checks
 
     def _ingest_first(self, folder: Path) -> None:

@@ -21,6 +21,7 @@ from rag.errors import CandorError, OwnedElsewhere
 from rag.owner import Address, Owner, address_of_owner, owning
 from rag.settings import Settings
 from rag.settings import load as load_settings
+from rag.web.faults import told
 
 if TYPE_CHECKING:
     from rag.types import Progress, Shown
@@ -143,12 +144,16 @@ def doctor(settings: SettingsFile = None) -> None:
 
 
 def main() -> None:
-    """The entry point. What goes wrong on purpose is one line on standard error and exit status 2."""
+    """The entry point. What goes wrong is a line on standard error and exit status 2; no traceback, which may quote."""
     quiet()
     try:
         app()
     except CandorError as error:
         cli_print.complain(str(error))
+        sys.exit(2)
+    except Exception as error:  # noqa: BLE001 - what it says itself may quote a document
+        told("the command broke off", error)
+        cli_print.complain(f"it broke off with {type(error).__name__}; candor doctor tries every part")
         sys.exit(2)
     except KeyboardInterrupt:
         cli_print.complain("stopped; what was done is kept")

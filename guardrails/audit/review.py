@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from guardrails.audit.alarms import CHECKING, GuardAlarm, guard_alarms
 from guardrails.audit.log import AuditLog, Event
+from guardrails.gate import CheckFailed, Gate, redact
 from guardrails.types import Finding, GuardRun, Origin, Span
 
 State = Literal["open", "judged", "all"]
@@ -110,10 +111,15 @@ class Record:
 
 
 class ReviewDesk:
-    """Reads the log for reviewers, and writes their verdicts to it."""
+    """Reads the log for reviewers, and writes their verdicts to it.
 
-    def __init__(self, log: AuditLog) -> None:
+    Args:
+        gate: what a reason passes before it is written; without it, the desk only reads.
+    """
+
+    def __init__(self, log: AuditLog, gate: Callable[[], Gate] | None = None) -> None:
         self._log = log
+        self._gate = gate
 
     def queue(self, actor: Actor, state: State = "open", limit: int = 200) -> list[QueueItem]:
         """Flagged answers, newest first."""
@@ -146,7 +152,7 @@ class ReviewDesk:
         """Record a verdict, with its reason.
 
         Raises:
-            ReviewError: there is no such turn, no such verdict, or no reason.
+            ReviewError: there is no such turn, no such verdict, or no reason; or the reason cannot be checked.
         """
         self.record(turn, actor)
         if verdict not in VERDICTS:
@@ -155,9 +161,16 @@ class ReviewDesk:
             raise ReviewError("a verdict needs a reason")
         if len(reason) > LONGEST_REASON:
             raise ReviewError(f"a reason has at most {LONGEST_REASON} characters")
-        self._log.append(
-            "reviewed", turn=turn, actor=actor.id, facts={"verdict": verdict}, payload={"reason": reason.strip()}
-        )
+        payload = {"reason": self._redacted(reason.strip())}
+        self._log.append("reviewed", turn=turn, actor=actor.id, facts={"verdict": verdict}, payload=payload)
+
+    def _redacted(self, reason: str) -> str:
+        if self._gate is None:
+            raise ReviewError("this desk has no guards to check a reason with; it only reads")
+        try:
+            return redact(reason, self._gate().personal(reason)).text
+        except CheckFailed:
+            raise ReviewError("the reason could not be checked for personal data, so it was not written") from None
 
     def _items(self) -> list[QueueItem]:
         asked: dict[str, Event] = {}

@@ -400,9 +400,8 @@ def test_a_part_that_breaks_is_recorded_and_not_quoted(house: House, caplog: pyt
 
 def test_an_answer_stands_when_the_conversation_cannot_be_kept(house: House) -> None:
     with writing(house.parts.memory._engine) as connection:
-        connection.execute(sql("DROP TABLE messages"))
         connection.execute(
-            sql("CREATE VIEW messages AS SELECT 1 id, '' reader, '' conversation, '' role, '' content, '' at")
+            sql("CREATE TRIGGER full BEFORE INSERT ON messages BEGIN SELECT RAISE(ABORT, 'disk full, as it were'); END")
         )
     assert outcome(house.ask(LEAVE, ScriptedModel(GOOD))) == "answered"
 
@@ -424,14 +423,16 @@ def test_many_readers_at_once_get_their_own_answers(house: House) -> None:
 def test_a_record_opens_as_it_was_and_takes_a_verdict(house: House) -> None:
     reply = "Her home telephone is +44 20 7946 0871. She rides a unicorn in Atlantis."
     house.ask("What is the home telephone of Helen Moxon?", ScriptedModel(reply))
-    desk = ReviewDesk(house.log)
+    desk = ReviewDesk(house.log, house.parts.gate)
     item = desk.queue(LOCAL_READER)[0]
     record = desk.record(item.turn, LOCAL_READER)
     supported = next(f for sentence in record.sentences for f in sentence.findings if f.kind == "supported")
     evidence = {seen.id: seen.text for seen in record.evidence}
     assert all(0 <= span.start < span.end <= len(evidence[span.evidence_id]) for span in supported.support)
-    desk.judge(item.turn, "right", "left out with good reason", LOCAL_READER)
+    desk.judge(item.turn, "right", "left out with good reason; my number is +44 20 7946 0555", LOCAL_READER)
     assert desk.queue(LOCAL_READER) == []
+    written = desk.record(item.turn, LOCAL_READER).reviews[0].reason
+    assert written == "left out with good reason; my number is <PHONE_NUMBER>"
     assert desk.queue(LOCAL_READER, "judged")[0].verdict == "right"
 
 
@@ -451,8 +452,19 @@ def test_only_reviewers_review(house: House, call: str) -> None:
 def test_a_verdict_needs_a_turn_and_a_reason(house: House) -> None:
     turn = house.ask(LEAVE, ScriptedModel(GOOD))[-1]
     assert isinstance(turn, Done)
-    desk = ReviewDesk(house.log)
+    desk = ReviewDesk(house.log, house.parts.gate)
     with pytest.raises(ReviewError, match="no turn"):
         desk.judge("none", "right", "so", LOCAL_READER)
     with pytest.raises(ReviewError, match="reason"):
         desk.judge(turn.turn, "right", " ", LOCAL_READER)
+
+
+def test_a_reason_that_cannot_be_checked_is_not_written(house: House) -> None:
+    turn = house.ask(LEAVE, ScriptedModel(GOOD))[-1]
+    assert isinstance(turn, Done)
+    broken = house.with_guards(BrokenGuard("pii"))
+    with pytest.raises(ReviewError, match="could not be checked"):
+        ReviewDesk(house.log, broken.parts.gate).judge(turn.turn, "right", "so", LOCAL_READER)
+    with pytest.raises(ReviewError, match="only reads"):
+        ReviewDesk(house.log).judge(turn.turn, "right", "so", LOCAL_READER)
+    assert house.log.read(kind="reviewed") == []
