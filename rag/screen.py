@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guardrails import gate
 from guardrails.gate import Gate, Redaction
@@ -80,6 +80,7 @@ def _source(gate: Gate, passage: Passage, context: Context) -> Source | None:
     named = gate.passage(Evidence(chunk.id, "\n".join(names), public_contacts=public), context)
     if not (checked and named):
         return None
+    checked = replace(checked, action=max(checked.action, named.action))  # a title reaches the model as well
     return Source(passage, evidence, checked, _named(named.shown, names), _named(named.kept, names))
 
 

@@ -73,6 +73,9 @@ def measure(
     * ``guards_over_generation``: time in the guards over time waiting for the model, over all questions; null when
       the model said nothing.
     * ``first_sentence_ms``: median over the questions that got an answer; null when none did.
+    * ``first_sentence_added_ms``: of that, what checking adds: the guards over question and passages, and from the
+      moment at which the model had written the sentence until it was shown; over the answers that begin with the model's
+      words.
     * ``query_ms``: median time from a question to its passages, by number of chunks, over synthetic passages with
       random vectors.
     * ``peak_rss_mb``: the most memory that this process has held, and beside it that of the writing model's process.
@@ -131,14 +134,17 @@ class TimedGuard:
 
 
 class TimedModel:
-    """A model and the seconds spent waiting for its words."""
+    """A model, the seconds spent waiting for its words, and when they came."""
 
     def __init__(self, model: ChatModel) -> None:
         self.name, self.inside = model.name, model.inside
         self.seconds = 0.0
+        self.arrivals: list[tuple[float, int]] = []  # of the latest reply: when, and how many characters by then
         self._model = model
 
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+        self.arrivals = []
+        written = 0
         with closing(self._model.stream(turns)) as pieces:  # type: ignore[type-var]  # it is a generator
             while True:
                 begun = time.perf_counter()
@@ -146,7 +152,13 @@ class TimedModel:
                 self.seconds += time.perf_counter() - begun
                 if piece is None:
                     return
+                written += len(piece)
+                self.arrivals.append((time.perf_counter(), written))
                 yield piece
+
+    def written_at(self, characters: int) -> float | None:
+        """When so many characters of the latest reply were there."""
+        return next((at for at, written in self.arrivals if written >= characters), None)
 
     def close(self) -> None:
         self._model.close()
@@ -159,6 +171,7 @@ class _Timing:
     guards: float
     model: float
     firsts: list[float]  # to the first sentence, of the questions that got one
+    added: list[float]  # what checking added to that, of those whose first sentence is the model's
 
 
 def _over_bare_encode(folder: Path, settings: Settings) -> float:
@@ -210,6 +223,7 @@ def _answering(settings: Settings, questions: Sequence[str], on_progress: OnProg
     return {
         "guards_over_generation": round(timing.guards / timing.model, 3) if timing.model else None,
         "first_sentence_ms": round(statistics.median(timing.firsts) * 1000, 1) if timing.firsts else None,
+        "first_sentence_added_ms": round(statistics.median(timing.added) * 1000, 1) if timing.added else None,
     }
 
 
@@ -220,16 +234,21 @@ def _timed_answers(candor: Candor, questions: Sequence[str], on_progress: OnProg
     timed = Gate(Checks(guards), gate.policy)
     model = TimedModel(given) if given else None
     assistant = Assistant(replace(parts, gate=lambda: timed, model=lambda: model))
-    firsts = []
+    firsts, added = [], []
     for number, question in enumerate(questions, start=1):
         begun = time.perf_counter()
+        spent = sum(guard.seconds for guard in guards)
+        screening = 0.0  # guards before anything is written
         first: float | None = None
         for piece in assistant.ask(question, f"speed-{number}", LOCAL_READER):
             if first is None and isinstance(piece, Sentence):
-                first = time.perf_counter() - begun
+                first = (now := time.perf_counter()) - begun
+                written = model.written_at(len(piece.text)) if model and not piece.quoted else None
+                added += [screening + now - written] if written else []
+            screening = sum(guard.seconds for guard in guards) - spent if first is None else screening
         firsts += [] if first is None else [first]
         on_progress("Answering", number, len(questions))
-    return _Timing(sum(guard.seconds for guard in guards), model.seconds if model else 0.0, firsts)
+    return _Timing(sum(guard.seconds for guard in guards), model.seconds if model else 0.0, firsts, added)
 
 
 def _query_ms(size: int, settings: Settings, seed: int) -> float:

@@ -99,6 +99,7 @@ def test_every_figure_is_there(tmp_path: Path) -> None:
     (tmp_path / "leave.md").write_text("# Leave\n\nFull-time employees have 28 days of annual leave.\n")
     figures = speed.measure(tmp_path, Settings(), limit=1, sizes=(100,))
     names = ["ingest_over_bare_encode", "ingest_over_langchain", "guards_over_generation", "first_sentence_ms"]
+    names += ["first_sentence_added_ms"]
     assert list(figures) == [*names, "query_ms", "peak_rss_mb"]
     assert 0 < figures["ingest_over_bare_encode"] < 1
     assert list(figures["query_ms"]) == ["100"]
