@@ -87,7 +87,8 @@ def released(source: str, count: int, *, as_json: bool) -> None:
     if as_json:
         say(json.dumps({"source": source, "released": count}, ensure_ascii=False))
         return
-    say(f"{_chunks(count)} of {plain(source)} released: answers may rest on them from now on")
+    them = "it" if count == 1 else "them"
+    say(f"{_chunks(count)} of {plain(source)} released: answers may rest on {them} from now on")
 
 
 def _chunks(count: int) -> str:

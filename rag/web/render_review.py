@@ -182,9 +182,10 @@ def checks(steps: Sequence[SeenChecks]) -> str:
     rows = "".join(_checked(step, guards) for step in steps)
     sums = "".join(_whole(name, [run for step in steps for run in step.runs if run.guard == name]) for name in guards)
     return (
-        '<section><h3>How each guard fared</h3><table class="shelf checks"><thead><tr><th scope="col">Text</th>'
-        f'{heads}</tr></thead><tbody>{rows}</tbody><tfoot><tr><th scope="row">Together</th>{sums}</tr></tfoot></table>'
-        "</section>"
+        '<section><h3>How each guard fared</h3><div class="wide-table" tabindex="0"><table class="shelf checks">'
+        f'<thead><tr><th scope="col">Text</th>{heads}</tr></thead><tbody>{rows}</tbody>'
+        f'<tfoot><tr><th scope="row">Together</th>{sums}</tr></tfoot></table>'
+        "</div></section>"
     )
 
 

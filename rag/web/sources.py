@@ -53,8 +53,8 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             passages = block()
             with gr.Row():
                 use = gr.Button("Use them anyway", size="sm", elem_id="use")
-                close = gr.Button("Leave them aside", size="sm", elem_id="close")
-        with gr.Column(visible=False, elem_classes="card confirm") as confirm_use:
+                close = gr.Button("Close", size="sm", elem_id="close")
+        with gr.Column(visible=False, elem_classes="card confirm above") as confirm_use:
             asked_use = block()
             with gr.Row():
                 sure_use = gr.Button("Use them", variant="stop", size="sm", elem_id="sure-use")

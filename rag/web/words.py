@@ -74,7 +74,7 @@ KINDS = {
     "supported": "supported",
     "unsupported": "not supported",
     "guard_failed": "guard failed",
-    "injection": "instructions to the assistant",
+    "injection": "tries to steer the assistant",
     "harm": "harmful",
     "output": "not allowed in an answer",
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rag.types import Message
+from guardrails.audit.alarms import GuardAlarm
+from rag.access import LOCAL_READER
+from rag.types import Message, SetAside
 from tests.browser.conftest import Opened, served
 from tests.web.scripted import Candor, record
 
@@ -137,7 +140,8 @@ def test_payloads_render_inert_on_every_page(opened: Opened, address: str, cando
     from tests.web.scripted import PAYLOADS, SHELF, Ingested, replace
 
     text = " ".join(PAYLOADS)
-    candor.library.items.append(replace(SHELF[0], source=text, title=text, superseded_by=text))
+    candor.library.items.append(replace(SHELF[0], source=text, title=text, superseded_by=text, quarantined=1))
+    candor.library.held = {text: [SetAside(text, 1, text)]}
     candor.library.failed.append(Ingested(text, "failed", reason=text))
     candor.memory.known = {text: [Message("user", text), Message("assistant", text)]}
     candor.review.records["bad"] = record("bad", text, text)
@@ -151,6 +155,9 @@ def test_payloads_render_inert_on_every_page(opened: Opened, address: str, cando
         page.goto(f"{address}/sources")
         page.locator("[data-choose]").last.click()
         page.wait_for_selector(".confirm >> text=Delete this document?")
+        page.click(".tag.opens")
+        page.click("#use")
+        page.wait_for_selector(".confirm >> text=Use 1 passage anyway?")
         page.goto(f"{address}/review/")
         page.locator(".queue [data-choose]").last.click()
         page.wait_for_selector(".record")
@@ -179,6 +186,80 @@ def test_a_file_is_put_in_listed_and_deleted(opened: Opened, address: str, cando
         page.wait_for_selector("text=uploads/bikes.md was removed")
         assert [item.title for item in candor.library.items if "Bicycle" in item.title] == []
         assert list(candor.settings.state.rglob("bikes.md")) == []
+
+
+SOURCE = "safety/fire-safety.pdf"
+
+
+def test_what_is_set_aside_is_looked_at_and_used_anyway(opened: Opened, address: str, candor: Candor) -> None:
+    candor.library.set_aside(SOURCE)
+    with opened(f"{address}/sources") as page:
+        page.click("text=2 passages set aside")
+        panel = page.locator(".set-aside")
+        panel.wait_for()
+        assert "forget what you were told before" in panel.inner_text()
+        assert panel.locator(".pill").inner_text() == "phone number hidden"
+        assert "PHONE_NUMBER" not in panel.inner_text()
+        assert "It cannot be shown: a check could not be made just now." in panel.inner_text()
+        page.click("#use")
+        page.wait_for_selector("text=Use 2 passages anyway?")
+        page.click("#keep-aside")
+        page.wait_for_selector("#keep-aside", state="hidden")
+        assert panel.is_visible()
+        page.click("#use")
+        page.click("#sure-use")
+        page.wait_for_selector("text=Answers may rest on 2 more passages of safety/fire-safety.pdf from now on.")
+        assert not panel.is_visible()
+        assert page.locator(".tag.opens").count() == 0
+        assert candor.library.held == {}
+
+
+def test_what_is_set_aside_is_reached_and_left_with_the_keyboard(opened: Opened, address: str, candor: Candor) -> None:
+    candor.library.set_aside(SOURCE)
+    with opened(f"{address}/sources") as page:
+        page.focus(".tag.opens")
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.activeElement.matches('.set-aside h2')")
+        page.focus("#use")
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.activeElement.id === 'keep-aside'")
+        page.keyboard.press("Escape")
+        page.wait_for_function("document.activeElement.id === 'use'")
+        page.wait_for_selector("#keep-aside", state="hidden")
+        page.keyboard.press("Escape")
+        page.wait_for_function("document.activeElement.matches('.tag.opens')")
+        page.wait_for_selector(".set-aside", state="hidden")
+        page.focus(".shelf [data-choose]:not(.opens)")  # the first document's Delete
+        page.keyboard.press("Enter")
+        page.wait_for_function("document.activeElement.id === 'keep'")
+        page.keyboard.press("Escape")
+        page.wait_for_selector(".confirm", state="hidden")
+    assert len(candor.library.items) == 3
+    assert candor.library.held
+
+
+def test_what_was_released_elsewhere_meanwhile_is_told(opened: Opened, address: str, candor: Candor) -> None:
+    candor.library.set_aside(SOURCE)
+    with opened(f"{address}/sources") as page:
+        page.wait_for_selector(".tag.opens")
+        candor.library.release(SOURCE, LOCAL_READER)
+        page.click(".tag.opens")
+        page.wait_for_selector("text=nothing of it is set aside")
+
+
+def test_alarms_stand_above_the_queue(opened: Opened, address: str, candor: Candor) -> None:
+    with opened(f"{address}/review/") as page:
+        page.wait_for_selector(".queue")
+        assert page.locator(".alarms").count() == 0
+        candor.review.lately = [GuardAlarm("grounding", 2, 1, datetime.now(UTC))]
+        page.reload()
+        page.wait_for_selector(".alarms >> text=Grounding: 3 checks could not be made in the last 24 hours")
+
+
+def test_the_about_page_names_the_policy_in_force(opened: Opened, address: str, candor: Candor) -> None:
+    with opened(f"{address}/about") as page:
+        page.wait_for_selector(f"text={candor.policies.current().hash}")
+        assert "Links and markup" in page.locator(".about").inner_text()
 
 
 def test_an_upload_can_be_cancelled(opened: Opened, address: str, candor: Candor, tmp_path: Path) -> None:
@@ -283,11 +364,19 @@ def test_the_answer_is_copied_with_its_sources(opened: Opened, address: str, can
 @pytest.mark.parametrize("path", ["", "/sources", "/review/", "/about"])
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_page_is_wider_than_a_phone(opened: Opened, address: str, candor: Candor, path: str, dark: bool) -> None:
+    candor.library.set_aside(SOURCE)
+    candor.review.lately = [GuardAlarm("grounding", 2, 1, datetime.now(UTC))]
     ready = {"": "#send:enabled", "/sources": ".shelf", "/review/": ".queue", "/about": ".journey.tall"}
     with opened(address + path, width=390, height=844, dark=dark) as page:
         page.wait_for_selector(ready[path])
         if path == "":
             ask(page, "How much leave?")
+        if path == "/sources":
+            page.click(".tag.opens")
+            page.wait_for_selector(".set-aside")
+        if path == "/review/":
+            page.click(".queue button >> nth=0")
+            page.wait_for_selector(".checks")
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert colour == ("rgb(20, 24, 27)" if dark else "rgb(246, 246, 243)")

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -142,6 +143,32 @@ def test_ingesting_and_asking_work_while_the_page_runs(home: Home, page: tuple[s
     assert "14:15" in json.loads(out)["answer"]
 
 
+def hold(home: Home, source: str) -> None:
+    """Have every passage of a document set aside, whatever stands in it."""
+    with sqlite3.connect(home.state / "index.sqlite") as connection:
+        of_it = "SELECT id FROM documents WHERE source = ?"
+        connection.execute(f"UPDATE chunks SET quarantine = 'held' WHERE document_id = ({of_it})", [source])  # noqa: S608
+
+
+def test_what_is_set_aside_is_released_through_the_page(home: Home, page: tuple[subprocess.Popen[str], str]) -> None:
+    home.run("ingest", str(home.documents))
+    hold(home, "leave.md")
+    status, out, _ = home.run("ask", QUESTION)
+    assert (status, "28 days" in out) == (1, False)
+    status, out, _ = home.run("ingest", "--release", "leave.md")
+    assert (status, out.strip()) == (0, "1 chunk of leave.md released: answers may rest on it from now on")
+    status, out, _ = home.run("ask", QUESTION)
+    assert (status, "28 days" in out) == (0, True)
+    status, _, err = home.run("ingest", "--release", "leave.md")
+    assert (status, "no passage of leave.md is set aside" in err) == (2, True)
+
+
+def test_what_is_set_aside_is_released_without_a_page(home: Home) -> None:
+    hold(home, "leave.md")
+    status, out, _ = home.run("ingest", "--release", "leave.md", "--json")
+    assert (status, json.loads(out)) == (0, {"source": "leave.md", "released": 1})
+
+
 def test_the_owners_door_wants_the_key(home: Home, page: tuple[subprocess.Popen[str], str]) -> None:
     _, url = page
     address = address_of_owner(home.state)
@@ -180,6 +207,7 @@ def test_killed_in_the_middle_of_an_answer_the_next_start_is_sound(home: Home) -
     [
         (["ingest", "nowhere"], "it does not exist"),
         (["ask", "x", "--settings", "nowhere.toml"], "does not exist"),
+        (["ingest"], "name files and folders to bring in, or one document with --release SOURCE"),
         (["audit", "show", "none"], "there is no turn none"),
     ],
 )

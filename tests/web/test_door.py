@@ -34,7 +34,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         warnings.simplefilter("ignore")  # of the libraries that are imported here for the first time
         app = build_app(candor, Address(1, "http://127.0.0.1:1", "key"))
         with TestClient(app, base_url="http://127.0.0.1:7860") as made:
-            made.state = state
+            made.state, made.candor = state, candor
             yield made
         asyncio.set_event_loop(None)
         del app, made
@@ -147,6 +147,16 @@ def test_the_owner_is_reached_with_the_key_alone(client: Any) -> None:
     reply = client.post("/owner/ask", json=body, headers={"authorization": "Bearer key"})
     assert reply.status_code == 200
     assert '"Sentence"' in reply.text
+
+
+def test_the_owner_releases_what_is_set_aside(client: Any) -> None:
+    client.candor.library.set_aside("safety/fire-safety.pdf")
+    body = {"source": "safety/fire-safety.pdf"}
+    assert client.post("/owner/release", json=body).status_code == 403
+    assert client.candor.library.held
+    reply = client.post("/owner/release", json=body, headers={"authorization": "Bearer key"})
+    assert reply.text.splitlines() == ['{"type": "int", "value": 2}']
+    assert client.candor.library.held == {}
 
 
 def test_websockets_are_not_spoken(client: Any) -> None:
