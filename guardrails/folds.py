@@ -32,17 +32,17 @@ _QUOTED_PRINTABLE = re.compile(_octet("="))
 _SOFT_BREAK = re.compile(r"=[ \t]{0,8}\r?\n")
 _ENTITY = re.compile(r"&(?:#[xX][0-9A-Fa-f]{1,6};?|#[0-9]{1,7};?|[A-Za-z][A-Za-z0-9]{1,31};)")
 _ESCAPE = re.compile(r"\\(?:u\{?([0-9A-Fa-f]{4})\}?|x([0-9A-Fa-f]{2}))")
-_BASE64 = re.compile(
-    r"(?:(?:[A-Za-z0-9+/]{40,76}\r?\n)+[A-Za-z0-9+/]{2,}|[A-Za-z0-9+/_-]{10,})={0,2}"  # wrapped as in e-mail, or whole
+_BASE64 = re.compile(  # a whole run, and the lines that one is wrapped into in e-mail
+    r"[A-Za-z0-9+/_-]{10,}(?:(?<=[A-Za-z0-9+/]{40})\r?\n[A-Za-z0-9+/_-]+)*={0,2}"
 )
 _PART = re.compile(r"[A-Za-z0-9]{10,}={0,2}")  # of a path, or of words joined by dashes
 _BASE32 = re.compile(r"\b[A-Z2-7]{12,}(?:={1,6}|\b)")
-_CODES = re.compile(
-    r"(?<![\w.,-])(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])(?:[ ,;]{1,2}(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])){5,}\b"
-)
+_CODES = re.compile(r"[1-9]\d{1,2}(?:[ ,;]{1,2}[1-9]\d{1,2}){5,}")
 _HEX = re.compile(
-    r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2}(?:[ :,-]{0,2}(?:0x|\\x)?[0-9A-Fa-f]{2}){5,}(?![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2}"
+    r"(?:[0-9A-Fa-f]{10,}|([ :,-]{0,2}(?:0x|\\x)?)[0-9A-Fa-f]{2}(?:\1[0-9A-Fa-f]{2}){4,})(?![0-9A-Za-z])"
 )
+A_DIGIT = re.compile(r"\d")
 _HEX_SIGN = re.compile(r"0x|\\x|[^0-9A-Fa-f]")
 
 
@@ -80,6 +80,8 @@ def escapes(text: str) -> Edits:
 
 def base64(text: str) -> Edits:
     for match in _BASE64.finditer(text):
+        if _a_word(match[0]):
+            continue
         if new := _from_base64(match[0]):
             yield *match.span(), new
             continue
@@ -88,9 +90,17 @@ def base64(text: str) -> Edits:
                 yield match.start() + part.start(), match.start() + part.end(), new
 
 
+def _a_word(run: str) -> bool:
+    """Whether only the first letter may be a capital, so that it is no encoding: most long runs of a text are words."""
+    return run.isalpha() and run[1:].islower()
+
+
 def hexadecimal(text: str) -> Edits:
+    if not A_DIGIT.search(text):  # every ASCII character but a few begins with one
+        return
     for match in _HEX.finditer(text):
-        if new := _utf8(bytes.fromhex(_HEX_SIGN.sub("", match[0]))):
+        digits = _HEX_SIGN.sub("", match[0])
+        if len(digits) % 2 == 0 and (new := _utf8(bytes.fromhex(digits))):
             yield *match.span(), new
 
 
@@ -104,11 +114,15 @@ def base32(text: str) -> Edits:
 
 def codes(text: str) -> Edits:
     """Each character as its number in ASCII."""
+    if not A_DIGIT.search(text):
+        return
     for match in _CODES.finditer(text):
-        numbers = match[0].replace(",", " ").replace(";", " ").split()
-        new = "".join(chr(int(number)) for number in numbers)
-        other = "".join(chr(int(number[-2:], 16)) for number in numbers)  # the same signs may be hexadecimal
-        if _digits(new) > _digits(other) or any(len(number) > 2 for number in numbers):
+        numbers = [int(number) for number in re.findall(r"\d+", match[0])]
+        if not all(32 <= number < 127 for number in numbers) or text[match.end() : match.end() + 1].isalnum():
+            continue
+        new = "".join(map(chr, numbers))
+        other = "".join(chr(int(f"{number % 100:02}", 16)) for number in numbers)  # they may be hexadecimal as well
+        if max(numbers) > 99 or _digits(new) > _digits(other):
             yield *match.span(), new
 
 
@@ -138,6 +152,7 @@ _WHITE = str.maketrans(dict.fromkeys("\t\n\r\u00ad\u200b\u200c\u200d\u2060\ufeff
 
 # -- characters --------------------------------------------------------------------------------------------------------
 
+_SUPPLEMENT = re.compile("[\ufe00-\ufe0f\U000e0020-\U000e01ef]")
 _TAGS = re.compile("[\U000e0020-\U000e007e]+")  # a second ASCII that is not displayed
 _SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")  # 256 of them: bytes that are not displayed
 _OVERRIDE = re.compile("\u202e([^\u202c\u2069\n]+)[\u202c\u2069]?")  # displayed from right to left
@@ -146,11 +161,10 @@ _NOT_DISPLAYED = (
     "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_INVISIBLE = re.compile(
-    rf"(?<=[\w@.+/:\uff01-\uff5e-])[{_NOT_DISPLAYED}]+|[{_NOT_DISPLAYED}]+(?=[\w@.+/:\uff01-\uff5e-])"
-)
-_MARKED = re.compile(  # accents, strokes and frames on what has none
-    "[ -~][\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
+_INVISIBLE = re.compile(f"[{_NOT_DISPLAYED}]+")
+_OF_A_VALUE = re.compile(r"[\w@.+/:\uff01-\uff5e-]")
+_MARKS = re.compile(  # accents, strokes and frames
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
 _ASCII = re.compile(r"[0-9A-Za-z]")
 
@@ -173,7 +187,6 @@ _ALIKE = {
     ),
     **{chr(0x1F150 + i): chr(65 + i) for i in range(26)},  # in circles, negative
     **{chr(0x1F170 + i): chr(65 + i) for i in range(26)},  # in squares, negative
-    **{chr(0x1F1E6 + i): chr(65 + i) for i in range(26)},  # of flags
 }
 # Letters of Cyrillic, Greek, Armenian and Cherokee that look like a Latin one.
 _HOMOGLYPHS = dict(
@@ -195,7 +208,7 @@ _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 
 def smuggled(text: str) -> Edits:
     """Words written in characters that are not displayed at all."""
-    if text.isascii():
+    if text.isascii() or not _SUPPLEMENT.search(text):
         return
     for match in _TAGS.finditer(text):
         for place, sign in enumerate(match[0], match.start()):
@@ -215,14 +228,18 @@ def overridden(text: str) -> Edits:
 
 def invisible(text: str) -> Edits:
     for match in _INVISIBLE.finditer(text):
-        yield *match.span(), ""
+        start, end = match.span()
+        if _OF_A_VALUE.match(text, end) or (start and _OF_A_VALUE.match(text, start - 1)):
+            yield start, end, ""
 
 
 def marked(text: str) -> Edits:
-    """An accent that makes a letter of its own stays with it; others go."""
+    """An accent that makes a letter of its own stays with it; others go, from ASCII."""
     if not text.isascii():
-        for match in _MARKED.finditer(text):
-            yield *match.span(), unicodedata.normalize("NFC", match[0])[0]
+        for match in _MARKS.finditer(text):
+            start = match.start() - 1
+            if start >= 0 and " " <= text[start] <= "~":
+                yield start, match.end(), unicodedata.normalize("NFC", text[start : match.end()])[0]
 
 
 def alike(text: str) -> Edits:
@@ -245,6 +262,8 @@ def _plain(sign: str) -> str:
         return sign
     if sign in _ALIKE:
         return _ALIKE[sign]
+    if sign in "\u00aa\u00ba":  # of ordinals, as in "n\u00ba"
+        return sign
     new = unicodedata.normalize("NFKC", sign)
     digit = unicodedata.digit(new, None) if len(new) == 1 else None
     if digit is not None:

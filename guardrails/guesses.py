@@ -8,27 +8,49 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from guardrails.folds import Edits, Fold
+from guardrails.folds import A_DIGIT, Edits, Fold
 
 NEAR = 64  # characters of the words on either side of a line's end
 
 # -- layout: marks and line ends inside a value ------------------------------------------------------------------------
 
-_EMPHASIS = re.compile(
-    r"(?<=\w)(?:[*`~]+|_{2,})|(?:[*`~]+|_{2,})(?=\w)"
-    r"|(?<![A-Za-z0-9_])_(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])_(?![A-Za-z0-9_])"  # one alone joins words, inside them
-    r"|(?<=\w)\\(?=[@._+()/:-])"
-    r"|(?<=[\w@.:/-])[\u2190-\u2bff\U0001f000-\U0001faff]{1,8}(?=[\w@.:/-])"  # arrows, symbols, emoji
-    r"|</?(?:b|i|u|s|em|strong|span|code|sub|sup|wbr|font|mark|small|ins|del)\b[^<>]{0,100}>|<!--[^<>]{0,100}-->"
+_MARK = re.compile("[*`~]+|_+|[\\\\<]|[\u2190-\u2bff\U0001f000-\U0001faff]{1,8}")
+_MARKED = re.compile("[*`~_\\\\<\u2190-\u2bff\U0001f000-\U0001faff]")
+_TAG = re.compile(
+    r"</?(?:b|i|u|s|em|strong|span|code|sub|sup|wbr|font|mark|small|ins|del)\b[^<>]{0,100}>|<!--[^<>]{0,100}-->"
 )
-_LINE_END = re.compile(r"[ \t]{0,8}\r?\n[ \t]{0,8}(?:>[ \t]{0,8}){0,8}(?=\S)")  # with the marks of a quotation
-_TITLE = re.compile(r"(?:[A-Z]\w{0,5}\.|Frau|Herrn?|Se\u00f1ora?|Monsieur|Madame|Mme|Mlle|M[rs]s?|Dr|Prof\w{0,6})\Z")
+_SIGN = re.compile(r"[\w@.+()/:-]")
+_LINE_END = re.compile(r"\n[ \t]{0,8}(?:>[ \t]{0,8}){0,8}(?=\S)")  # with the marks of a quotation
+_A_TITLE = r"\b(?:[A-Z]\w{0,5}\.|Frau|Herrn?|Se\u00f1ora?|Monsieur|Madame|Mme|Mlle|M[rs]s?|Dr|Prof\w{0,6})"
+_TITLE = re.compile(rf"{_A_TITLE}\Z")
+_TITLED = re.compile(rf"{_A_TITLE}\s[*_`~]{{0,3}}[\w'-]{{0,30}}\s?\Z")
 _HYPHENS = "-\u2010\u2011"
 
 
 def emphasis(text: str) -> Edits:
-    for match in _EMPHASIS.finditer(text):
-        yield *match.span(), ""
+    """Marks, tags and pictures inside a value: not those of running text, which are many."""
+    if not _MARKED.search(text):
+        return
+    for match in _MARK.finditer(text):
+        start, end = match.span()
+        if text[start] == "<":
+            tag = _TAG.match(text, start)
+            if tag:
+                yield *tag.span(), ""
+        elif _inside(text, start, end):
+            yield start, end, ""
+
+
+def _inside(text: str, start: int, end: int) -> bool:
+    """Whether a mark is inside a word, beside a number or in a name with a title. One "_" alone joins words."""
+    before, after = text[max(0, start - 3) : start], text[end : end + 3]
+    if _SIGN.match(before[-1:]) and _SIGN.match(after[:1]):
+        return text[start:end] not in "_\\" or not (before[-1].isalnum() and after[0].isalnum())
+    if text[start] > "~" or text[start] == "\\":
+        return False
+    return any(sign.isdigit() or sign == "@" for sign in before + after) or bool(
+        _TITLED.search(text[max(0, start - NEAR) : start])
+    )
 
 
 def unwrapped(text: str) -> Edits:
@@ -36,14 +58,19 @@ def unwrapped(text: str) -> Edits:
     if "\n" not in text:
         return
     for match in _LINE_END.finditer(text):
-        before = text[max(0, match.start() - NEAR) : match.start()].rsplit(None, 2)
+        start = match.start()
+        while start > max(0, match.start() - NEAR) and text[start - 1] in " \t\r":
+            start -= 1
+        if text[start - 1 : start] in ("", "\n"):
+            continue  # a paragraph ends
+        before = text[max(0, start - NEAR) : start].rsplit(None, 2)
         after = text[match.end() : match.end() + NEAR].split(None, 1)
-        between = _between(before[-1], after[0]) if before else None
+        between = _between(before[-1], after[0])
         if between is None and len(before) > 1 and _TITLE.search(before[-2]) and _name(before[-1]) and _name(after[0]):
             between = " "
         if between is not None:
             kept_hyphen = before[-1][-1] not in _HYPHENS or "-" in before[-1][:-1] or "-" in after[0]
-            yield match.start() - (not kept_hyphen), match.end(), between
+            yield start - (not kept_hyphen), match.end(), between
 
 
 def _name(word: str) -> bool:
@@ -56,15 +83,16 @@ def _between(before: str, after: str) -> str | None:
     if last in _HYPHENS:
         whole = before + after
         return "" if before[0].isupper() or "@" in whole or any(map(str.isdigit, whole)) or _key(before) else None
-    if _of_a_code(last) and _of_a_code(first) and (last.isdigit() or first.isdigit()):
+    if _code(before) and _code(after) and (last.isdigit() or first.isdigit()):
         return ""
     if _key(before) and first.isalnum():
         return ""
     return "" if _number_goes_on(before, after) or _address_goes_on(before, after) else None
 
 
-def _of_a_code(sign: str) -> bool:
-    return sign.isdigit() or sign.isupper()
+def _code(word: str) -> bool:
+    """A group of capitals or digits, as in an IBAN."""
+    return word[0].isalnum() and word == word.upper() and (len(word) <= 4 or any(map(str.isdigit, word)))
 
 
 def _key(word: str) -> bool:
@@ -74,7 +102,7 @@ def _key(word: str) -> bool:
 
 def _number_goes_on(before: str, after: str) -> bool:
     if after[0].isdigit():
-        return before[-1] in "./:" and before[-2:-1].isdigit()
+        return before[-1].isdigit() or (before[-1] in "./:" and before[-2:-1].isdigit())
     return before[-1].isdigit() and after[0] in "-./:" and after[1:2].isdigit()
 
 
@@ -91,23 +119,32 @@ def _address_goes_on(before: str, after: str) -> bool:
 # -- spaced letters ----------------------------------------------------------------------------------------------------
 
 _SPACED = re.compile(
-    r"(?<![^\s(\[\"':=])\S([ _|*/~,\u00b7-])\S(?:(?:\1{1,3}|\1 \1)\S){2,}(?=[.,;:!?)\]\"']{0,3}(?:\s|\Z))"
-)
+    r"([ _|*/~,\u00b7-])\S(?:(?:\1{1,3}|\1 \1)\S)+(?=[.,;:!?)\]\"']{0,3}(?:\s|\Z))"
+)  # from its first gap
+_OPENING = " \t\n([\"':="
+_FEWEST = 4  # letters or digits
 _WORDS_OF_ONE_LETTER = frozenset("ayeou\u00e0\u00e9\u00e8")
 
 
 def spaced(text: str) -> Edits:
     """ "a n n a", "4-1-1-1": a wider gap stays one, where the value itself has one."""
     for match in _SPACED.finditer(text):
-        separator = re.escape(match[1])
-        gaps = list(re.finditer(rf"(?<=\S)(?:{separator} {separator}|{separator}{{1,3}})", match[0]))
-        for gap in gaps:
-            if gap is gaps[0] and _stands_alone(match[0][0], match[0][gap.end()]):
+        start = _first_sign(text, match.start())
+        run, separator = text[start : match.end()], re.escape(match[1])
+        gaps = list(re.finditer(rf"(?<=\S)(?:{separator} {separator}|{separator}{{1,3}})", run))
+        for gap in gaps if sum(map(str.isalnum, run)) >= _FEWEST else ():
+            if gap is gaps[0] and _stands_alone(run[0], run[gap.end()]):
                 continue
-            if gap is gaps[-1] and _stands_alone(match[0][-1], match[0][gap.start() - 1]):
+            if gap is gaps[-1] and _stands_alone(run[-1], run[gap.start() - 1]):
                 continue
             inside = gap[0][1:2] if len(gap[0]) == 3 else gap[0][1:].strip(match[1].strip())  # a gap of the value
-            yield match.start() + gap.start(), match.start() + gap.end(), inside
+            yield start + gap.start(), start + gap.end(), inside
+
+
+def _first_sign(text: str, gap: int) -> int:
+    """Where a run begins that has its first gap here: with a single sign before, or else after it."""
+    alone = gap > 0 and not text[gap - 1].isspace() and (gap == 1 or text[gap - 2] in _OPENING)
+    return gap - 1 if alone else gap + 1
 
 
 def _stands_alone(sign: str, neighbour: str) -> bool:
@@ -128,10 +165,11 @@ _SAID = {
 _SIGN_OF = {word: sign for sign, words in _SAID.items() for word in words.replace("[o\u00f3]", "o").split("|")}
 _ANY_SAID = "|".join(sorted(_SAID.values(), key=len, reverse=True))
 
-_BRACKETED = re.compile(
-    rf"(?<=\w)\s?[\[({{<]\s?(?:(?P<dot>\.|{_DOT})|(?P<at>@|at|a|{_AT}))\s?[\])}}>]\s?(?=\w)|\b(?P<scheme>hxxp)(?=s?:)",
-    re.IGNORECASE,
-)
+_BRACKETED = re.compile(rf"[\[({{<][ ]?(?:(\.|{_DOT})|@|at|a|{_AT})[ ]?[\])}}>][ ]?(?=\w)", re.IGNORECASE)
+_SCHEME = re.compile(r"hxxp(?=s?:)", re.IGNORECASE)
+_DOT_WORDS = tuple(f" {word} " for word in _DOT.split("|"))
+_SURE_WORDS = (" @", "@ ", *_AT.split("|"))
+_SAID_WORDS = tuple(f" {word} " for word in _SIGN_OF)
 _JOINER = rf"(?:[.]|[ ][.][ ]?|\s{{1,2}}(?:{_ANY_SAID})\s{{1,2}})"
 _AT_SIGN = re.compile(
     rf"(?<=\w)(?:\s{{1,2}}(?:(?-i:AT)|{_AT}|(?P<unsure>at|chez))\s{{1,2}}|[ ]{{0,2}}@[ ]{{0,2}})(?=\w)",
@@ -164,14 +202,30 @@ _LETTERS = re.compile(r"\w+")
 
 
 def bracketed(text: str) -> Edits:
-    """ "(at)", "[.]" and "hxxp": written by those who want no program to see an address."""
+    """ "(at)" and "[.]": written by those who want no program to see an address."""
     for match in _BRACKETED.finditer(text):
-        yield *match.span(), "http" if match["scheme"] else "." if match["dot"] else "@"
+        start = match.start() - (text[match.start() - 1 : match.start()] == " ")
+        if start and _SIGN.match(text, start - 1):
+            yield start, match.end(), "." if match[1] else "@"
+
+
+def scheme(text: str) -> Edits:
+    """ "hxxp", from the same hands."""
+    if "xx" in text:
+        for match in _SCHEME.finditer(text):
+            yield *match.span(), "http"
 
 
 def addresses(text: str) -> Edits:
     """ "anna at mail dot org", in six languages; a mere "at" only before a host with its dots spelled out too."""
     last = 0
+    said = text.lower()
+    if (
+        not any(word in said for word in _DOT_WORDS)
+        and not any(word in said for word in _SURE_WORDS)
+        and " AT " not in text
+    ):
+        return
     for match in _AT_SIGN.finditer(text):
         host = _HOST.match(text, match.end())
         if not host or (match["unsure"] and not _spelled_out(host[0])):
@@ -202,23 +256,30 @@ def _sign(word: str) -> str:
 
 def between_digits(text: str) -> Edits:
     """ "192 dot 168", "078 dash 05"."""
-    for match in _BETWEEN_DIGITS.finditer(text):
-        yield *match.span(), _sign(match[1])
+    said = text.lower()
+    if any(word in said for word in _SAID_WORDS) and A_DIGIT.search(said):
+        for match in _BETWEEN_DIGITS.finditer(text):
+            yield *match.span(), _sign(match[1])
 
 
 def web(text: str) -> Edits:
-    for match in _WEB.finditer(text):
-        yield from _signs(text, *match.span())
+    said = text.lower()
+    if any(word in said for word in _DOT_WORDS):
+        for match in _WEB.finditer(text):
+            yield from _signs(text, *match.span())
 
 
 def number_words(text: str) -> Edits:
     """Four digits or more, each a word; what stands between them keeps its place."""
+    words = text.lower().replace(",", " ").replace("-", " ").split()
+    places = [place for place, word in enumerate(words) if word in _DIGIT_OF]
+    if not any(last - first < 16 for first, last in zip(places, places[3:], strict=False)):
+        return
     for match in _SPOKEN_NUMBER.finditer(text):
-        words = list(_LETTERS.finditer(match[0]))
-        digits = sum(word[0].lower() in _DIGIT_OF for word in words)
-        if digits < 4 and (not digits or len(match[0].split()) < 8):  # a digit said among letters that are spelled
+        said = list(_LETTERS.finditer(match[0]))
+        if sum(word[0].lower() in _DIGIT_OF for word in said) < 4:
             continue
-        for word in words:
+        for word in said:
             if (sign := _spoken_sign(word[0].lower())) is not None:
                 yield match.start() + word.start(), match.start() + word.end(), sign
 
@@ -231,4 +292,4 @@ def _spoken_sign(word: str) -> str | None:
 
 LAYOUT: tuple[Fold, ...] = (emphasis, unwrapped)
 SPACED: tuple[Fold, ...] = (number_words, spaced)
-SPOKEN: tuple[Fold, ...] = (bracketed, between_digits, addresses, web)
+SPOKEN: tuple[Fold, ...] = (bracketed, scheme, between_digits, addresses, web)
