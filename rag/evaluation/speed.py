@@ -74,7 +74,7 @@ def measure(
       the model said nothing.
     * ``first_sentence_ms``: median over the questions that got an answer; null when none did.
     * ``first_sentence_added_ms``: of that, what checking adds: the guards over question and passages, and from the
-      moment at which the model had written the sentence until it was shown; over the answers that begin with the model's
+      moment at which the model had written the sentence until it was shown; over answers that begin with the model's
       words.
     * ``query_ms``: median time from a question to its passages, by number of chunks, over synthetic passages with
       random vectors.

@@ -5,22 +5,16 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text as sql
 
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import NotAllowed, ReviewDesk, ReviewError
-from guardrails.checks import Checks
 from guardrails.database import writing
-from guardrails.encoder import Encoder
-from guardrails.gate import Gate
 from guardrails.grounding.guard import GroundingGuard
 from guardrails.pii.guard import PiiGuard
-from guardrails.policy import load as load_policy
-from guardrails.types import Guard
 from rag.access import LOCAL_READER
 from rag.assistant import (
     EMPTY,
@@ -31,49 +25,12 @@ from rag.assistant import (
     TOO_LONG,
     WITHHELD,
     Assistant,
-    Parts,
 )
-from rag.dialogue.memory import Memory
 from rag.errors import AnswerFailed, NotRecorded
-from rag.generation.models import ChatModel, Turn
-from rag.index.catalogue import Catalogue
-from rag.index.retrieve import Retriever
-from rag.index.store import VectorStore
-from rag.ingest.ingest import Ingestion
-from rag.settings import Settings
-from rag.types import Done, Notice, Passage, Reader, Sentence, Shown
+from rag.generation.models import Turn
+from rag.types import Done, Passage, Reader, Sentence, Shown
 from tests.fakes import BrokenGuard, ScriptedModel
-
-DOCUMENTS = {
-    "leave.md": """---
-title: Annual leave
----
-# Annual leave
-
-Full-time staff have 28 days of paid annual leave a year. Part-time staff have leave in proportion to their hours.
-
-## Carry-over
-
-Up to five days may be carried over to the next year. They lapse on 31 March.
-""",
-    "directory.md": "# Directory\n\nHelen Moxon leads the field team. Her home telephone is +44 20 7946 0871.\n",
-    "helpdesk.md": """---
-contacts: public
----
-# Help desk
-
-The help desk answers on +44 20 7946 0100 on weekdays.
-""",
-    "salaries.md": """---
-groups: [hr]
----
-# Salary bands
-
-The salary band of a senior engineer is 52 000 to 61 000 pounds.
-""",
-}
-LEAVE = "How many days of paid annual leave do full-time staff have?"
-GOOD = "Full-time staff have 28 days of paid annual leave a year."
+from tests.rag.house import GOOD, LEAVE, House, everything_recorded, notices, outcome, text_of
 
 
 class RepeatingModel(ScriptedModel):
@@ -86,86 +43,6 @@ class RepeatingModel(ScriptedModel):
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
         self.replies = self._shape.findall("\n".join(text for _, text in turns))
         return super().stream(turns)
-
-
-def gate_of(guards: Sequence[Guard]) -> Callable[[], Gate]:
-    gate = Gate(Checks(guards), load_policy())
-    return lambda: gate
-
-
-@dataclass(frozen=True)
-class House:
-    """Everything but the model, on one state folder."""
-
-    parts: Parts
-    log: AuditLog
-
-    def ask(
-        self, question: str, model: ChatModel | None, *, conversation: str = "c", reader: Reader = LOCAL_READER
-    ) -> list[Shown]:
-        assistant = Assistant(replace(self.parts, model=lambda: model))
-        return list(assistant.ask(question, conversation, reader))
-
-    def with_guards(self, *guards: Guard) -> House:
-        return House(replace(self.parts, gate=gate_of(guards)), self.log)
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    return Encoder()
-
-
-@pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Iterator[tuple[Catalogue, VectorStore]]:
-    folder = tmp_path_factory.mktemp("state")
-    (folder / "documents").mkdir()
-    for name, text in DOCUMENTS.items():
-        (folder / "documents" / name).write_text(text, encoding="utf-8")
-    catalogue, vectors = Catalogue(folder / "index.sqlite"), VectorStore(folder / "vectors")
-    settings = Settings(state=folder)
-    states = [
-        p.latest.state
-        for p in Ingestion(catalogue, vectors, encoder, settings.chunks)([folder / "documents"])
-        if p.latest
-    ]
-    assert states == ["added"] * len(DOCUMENTS)
-    yield catalogue, vectors
-    catalogue.close()
-
-
-@pytest.fixture(scope="module")
-def guards(encoder: Encoder) -> tuple[PiiGuard, GroundingGuard]:
-    return PiiGuard(), GroundingGuard(encoder)
-
-
-@pytest.fixture
-def house(
-    tmp_path: Path, index: tuple[Catalogue, VectorStore], encoder: Encoder, guards: tuple[PiiGuard, GroundingGuard]
-) -> Iterator[House]:
-    settings = Settings(state=tmp_path)
-    log, memory = AuditLog(tmp_path / "audit.sqlite"), Memory(tmp_path / "conversations.sqlite")
-    retrieve = Retriever(*index, encoder, settings.retrieval)
-    parts = Parts(settings, encoder, retrieve, lambda: None, gate_of(guards), log, memory)
-    yield House(parts, log)
-    assert log.verify() == []
-    log.close()
-    memory.close()
-
-
-def text_of(shown: list[Shown]) -> str:
-    return "".join(piece.text for piece in shown if isinstance(piece, Sentence)).strip()
-
-
-def notices(shown: list[Shown]) -> list[str]:
-    return [piece.text for piece in shown if isinstance(piece, Notice)]
-
-
-def outcome(shown: list[Shown]) -> str:
-    return next(piece.outcome for piece in shown if isinstance(piece, Done))
-
-
-def everything_recorded(house: House) -> str:
-    return "\n".join(house.log.export())
 
 
 def test_an_answer_carries_the_passage_that_supports_it(house: House) -> None:
