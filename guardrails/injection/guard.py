@@ -1,0 +1,142 @@
+"""The guard that says whether a text tries to change what the assistant does.
+
+What is harmless in a question ("Write a poem about tea.") is none of a document's business, so there are two heads. A
+question is judged by its whole, by neighbouring sentences together and by each sentence; a passage by its sentences,
+and by how each stands among the others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from guardrails.canonical import Folded, views
+from guardrails.encoder import Encoder
+from guardrails.heads import Card, buckets, card, in_english, pieces, windows
+from guardrails.injection.cues import of_pieces, of_text
+from guardrails.types import Context, Finding, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Three words, or five letters of a script that may do without spaces.
+_ENOUGH = re.compile(r"(?:\w+\W+){2}\w|[^\W\d_a-zA-Z\u00c0-\u024f]{5}")
+
+QUESTION, PASSAGE = "jailbreak", "instructions"  # the labels, and the names of the heads
+REASONS = {
+    QUESTION: "this reads like an attempt to change the assistant's instructions",
+    PASSAGE: "this reads like an instruction to the assistant and not like a part of the document",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of a text, and how sure that it is an attack."""
+
+    start: int
+    end: int
+    probability: float
+
+
+class InjectionGuard:
+    """Judges a reader's question, or a passage of a document. May be shared by threads."""
+
+    name = "injection"
+    stages: frozenset[Stage] = frozenset({"question", "passage"})
+
+    def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
+        """
+        Args:
+            threshold: how sure before something is reported, 0 to 1. None: as measured.
+        """
+        self._encoder = encoder
+        self._threshold = threshold
+
+    def load(self) -> None:
+        """Get ready now rather than at the first question."""
+        self._encoder.load()
+        card(self.name)
+
+    @property
+    def threshold(self) -> float:
+        return card(self.name).threshold if self._threshold is None else self._threshold
+
+    def check(self, text: str, context: Context) -> list[Finding]:
+        """One finding for each run of sentences concerned.
+
+        Args:
+            context: a text with a question, and no evidence, is that question; any other is a passage.
+        """
+        label = QUESTION if context.question and not context.evidence else PASSAGE
+        threshold = self.threshold
+        found = [part for part in self.parts(text, label) if part.probability >= threshold]
+        return [
+            Finding(
+                self.name, "injection", label, part.start, part.end, part.probability, threshold, REASONS[label]
+            )
+            for part in _merged(found)
+        ]
+
+    def probability(self, text: str, label: str) -> float:
+        """How sure that something in the text is an attack: as its most suspicious part."""
+        return max((part.probability for part in self.parts(text, label)), default=0.0)
+
+    def parts(self, text: str, label: str) -> list[Part]:
+        """Every part that is judged, in each way to read the text.
+
+        Args:
+            label: what the text is judged as.
+        """
+        return [part for view in views(text) for part in self._of(view, label)]
+
+    def _of(self, view: Folded, label: str) -> list[Part]:
+        spans = judged(view.text, label)
+        if not spans:
+            return []
+        texts = [view.text[start:end] for start, end in spans]
+        found = judge(card(self.name), label, texts, self._encoder.embed(texts))
+        return [
+            Part(*view.original(*span), float(sure)) for span, sure in zip(spans, found, strict=True)
+        ]
+
+
+def judged(text: str, label: str) -> list[tuple[int, int]]:
+    """The parts of a text that are judged: those that say enough to tell somebody what to do."""
+    cut = windows if label == QUESTION else pieces
+    return [span for span in cut(text) if _ENOUGH.search(text, *span)]
+
+
+def judge(by: Card, label: str, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
+    """How sure of each part of one text; (n,), 0 to 1."""
+    seen, cues = looked_at(label, texts, vectors)
+    return by.heads[label].probabilities(seen, [buckets(text) for text in texts], cues)
+
+
+def looked_at(label: str, texts: Sequence[str], vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and cues of the parts of one text, as the heads take them: (n, 384) and (n, cues)."""
+    import numpy as np
+
+    english = [in_english(text) for text in texts]
+    if label == PASSAGE:
+        cues = of_pieces(texts, english, vectors)
+    else:
+        cues = np.array([of_text(text, share) for text, share in zip(texts, english, strict=True)])
+    return vectors * np.array(english)[:, None], cues
+
+
+def _merged(parts: Iterable[Part]) -> list[Part]:
+    """Parts that touch as one, in order; a part that lies in a larger one says where in it, so the larger goes."""
+    closest: list[Part] = []
+    for part in sorted(parts, key=lambda part: (part.end - part.start, part.start)):
+        if not any(part.start <= other.start and other.end <= part.end for other in closest):
+            closest.append(part)
+    runs: list[Part] = []
+    for part in sorted(closest, key=lambda part: part.start):
+        if runs and part.start <= runs[-1].end:
+            last = runs[-1]
+            runs[-1] = Part(last.start, max(last.end, part.end), max(last.probability, part.probability))
+        else:
+            runs.append(part)
+    return runs
