@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.checks import Checks
-from guardrails.gate import Gate, redact
-from guardrails.policy import Unsupported, load
+from guardrails.gate import CheckFailed, Gate, redact
+from guardrails.policy import Policy, Unsupported, load
+from guardrails.policy_tables import FailOpen
 from guardrails.types import Action, Context, Evidence, Finding, Kind, Origin, Stage
 
 POLICY = load()
@@ -148,3 +150,71 @@ def test_no_hidden_character_survives(text: str, found: list[tuple[int, int]]) -
     inside = [finding(s, min(s + n, len(text)), label="X") for s, n in found if s < len(text)]
     hidden = {i for f in inside for i in range(f.start, f.end)}
     assert redact(text, inside).text.replace("<X>", "") == "".join(c for i, c in enumerate(text) if i not in hidden)
+
+
+def policy_with(**lists: list[str]) -> Policy:
+    values = POLICY.model_dump()
+    return Policy.model_validate(values | {"personal_data": values["personal_data"] | lists})
+
+
+def test_the_lists_of_the_policy_outweigh_the_guards() -> None:
+    phones = Checks([ScriptedGuard("pii", finding(5, 13), finding(17, 25))])
+    allowed = Gate(phones, policy_with(allow=["555 0199"])).sentence(TEXT, Context())
+    assert allowed.shown.text == allowed.kept.text == "Call 555-0199 or <PHONE_NUMBER> today"
+    public = Gate(phones, policy_with(public_values=["5550199"])).sentence(TEXT, Context())
+    assert public.shown.text == "Call 555-0199 or <PHONE_NUMBER> today"
+    assert public.kept.text == "Call <PHONE_NUMBER> or <PHONE_NUMBER> today"
+    denied = Gate(phones, policy_with(deny=["today", "to"])).sentence(TEXT, Context())
+    assert denied.shown.text == "Call <PHONE_NUMBER> or <PHONE_NUMBER> <DENIED>"
+
+
+def test_the_readers_own_value_stays_theirs_when_it_is_public_too() -> None:
+    own = Checks([ScriptedGuard("pii", finding(5, 13, origin=Origin.USER))])
+    checked = Gate(own, policy_with(public_values=["5550199"])).sentence(TEXT, Context())
+    assert [found.origin for found in checked.kept.findings] == [Origin.USER]
+
+
+def test_what_is_no_personal_data_passes_the_lists() -> None:
+    guards = Checks([ScriptedGuard("pii"), ScriptedGuard("grounding", finding(0, 4, kind="supported", origin=None))])
+    assert Gate(guards, policy_with(allow=["Call"])).sentence(TEXT, Context()).kept.findings[0].kind == "supported"
+
+
+def test_nobody_can_say_whether_a_value_is_parted_when_the_guard_fails() -> None:
+    with pytest.raises(CheckFailed):
+        gate(error=RuntimeError()).parts_a_value(TEXT, 7)
+    assert gate(finding(5, 13)).parts_a_value(TEXT, 7)
+    assert not gate(finding(5, 13)).parts_a_value(TEXT, 13)
+    assert not gate(finding(5, 13, label="DATE_TIME")).parts_a_value(TEXT, 7)
+
+
+def test_a_text_that_instructs_is_quarantined_and_so_is_one_that_nobody_could_judge() -> None:
+    pii, instructs = ScriptedGuard("pii"), finding(0, 4, kind="injection", origin=None)
+    assert not Gate(Checks([pii, ScriptedGuard("injection")]), POLICY).quarantines(TEXT)
+    assert Gate(Checks([pii, ScriptedGuard("injection", instructs)]), POLICY).quarantines(TEXT)
+    assert Gate(Checks([pii, ScriptedGuard("injection", error=RuntimeError())]), POLICY).quarantines(TEXT)
+    assert Gate(Checks([pii]), POLICY).quarantines(TEXT)
+    off = POLICY.model_copy(update={"injection": POLICY.injection.model_copy(update={"on": False})})
+    assert not Gate(Checks([pii]), off).quarantines(TEXT)
+
+
+def test_a_failure_that_the_policy_leaves_open_is_flagged_and_not_withheld() -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    opened = FailOpen.model_construct(guards=frozenset({"harm"}), until=until, reason="it is being renewed")
+    guards = Checks([ScriptedGuard("pii", finding(5, 13)), ScriptedGuard("harm", error=RuntimeError())])
+    checked = Gate(guards, POLICY.model_copy(update={"fail_open": opened})).sentence(TEXT, Context())
+    assert (checked.action, checked.shown.text) == (Action.FLAG, "Call <PHONE_NUMBER> or 555-0144 today")
+    assert [run.status for run in checked.runs] == ["ran", "failed"]
+    assert Gate(guards, POLICY).sentence(TEXT, Context()).action is Action.WITHHOLD
+
+
+def test_a_card_keeps_its_last_four_where_the_policy_masks() -> None:
+    values = POLICY.model_dump()
+    rules = [{"entities": ["CREDIT_CARD"], "action": "mask"}]
+    masking = Policy.model_validate(values | {"personal_data": values["personal_data"] | {"rules": rules}})
+    text = "Card 4111 1111 1111 1111 please"
+    card = finding(5, 24, label="CREDIT_CARD")
+    checked = Gate(Checks([ScriptedGuard("pii", card)]), masking).sentence(text, Context())
+    assert checked.shown.text == "Card <CREDIT_CARD ****1111> please"
+    assert checked.kept.text == "Card <CREDIT_CARD> please"
+    joined = Gate(Checks([ScriptedGuard("pii", card, finding(20, 31))]), masking).sentence(text, Context())
+    assert "1111" not in joined.shown.text  # two values that overlap are hidden as one, by its name alone
