@@ -21,6 +21,7 @@ from guardrails.output import OutputGuard, new_canary
 from guardrails.pii.child import ChildDetector
 from guardrails.pii.guard import PiiGuard
 from guardrails.policy import PolicyError, PolicyFile
+from guardrails.process import ChildFailed
 from guardrails.types import Guard
 from guardrails.weights import WeightsError
 from rag.access import LOCAL_READER
@@ -249,7 +250,10 @@ class Candor:
     def _guards(self, encoder: Encoder, policies: PolicyFile, canary: str) -> list[Guard]:
         detector = ChildDetector()
         self._closers.append(detector.close)
-        detector.load()
+        try:
+            detector.load()
+        except ChildFailed as error:
+            raise InstallationError(f"the process that looks for personal data: {error}") from None
         return [
             PiiGuard(detector),
             GroundingGuard(encoder),

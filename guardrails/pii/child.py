@@ -18,6 +18,7 @@ from guardrails.process import Child, ChildFailed, ChildTimeout, serve
 logger = logging.getLogger(__name__)
 
 SECONDS = 5.0  # for one text; 25 ms are usual
+START_SECONDS = 120.0  # five are usual; many more on a machine that is busy or cold
 REMEMBERED = 4096  # texts: the same passages come up again and again
 
 
@@ -25,7 +26,7 @@ class ChildDetector:
     """What ``Detector`` finds, found in another process. Safe under threads; remembers results, never texts."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
-        self._child = Child("guardrails.pii.child")
+        self._child = Child("guardrails.pii.child", start_seconds=START_SECONDS)
         self._seconds = seconds
         self._found: OrderedDict[bytes, tuple[Detection, ...]] = OrderedDict()
         self._changing = threading.Lock()
