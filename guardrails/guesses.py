@@ -118,9 +118,8 @@ def _address_goes_on(before: str, after: str) -> bool:
 
 # -- spaced letters ----------------------------------------------------------------------------------------------------
 
-_SPACED = re.compile(
-    r"([ _|*/~,\u00b7-])\S(?:(?:\1{1,3}|\1 \1)\S)+(?=[.,;:!?)\]\"']{0,3}(?:\s|\Z))"
-)  # from its first gap
+_SPACED = re.compile(r"([ _|*/~,\u00b7-])\S(?:(?:\1{1,3}|\1 \1)\S)+")  # from its first gap
+_CLOSED = re.compile(r"[.,;:!?)\]\"']{0,3}(?:\s|\Z)")
 _OPENING = " \t\n([\"':="
 _FEWEST = 4  # letters or digits
 _WORDS_OF_ONE_LETTER = frozenset("ayeou\u00e0\u00e9\u00e8")
@@ -131,14 +130,21 @@ def spaced(text: str) -> Edits:
     for match in _SPACED.finditer(text):
         start = _first_sign(text, match.start())
         run, separator = text[start : match.end()], re.escape(match[1])
-        gaps = list(re.finditer(rf"(?<=\S)(?:{separator} {separator}|{separator}{{1,3}})", run))
-        for gap in gaps if sum(map(str.isalnum, run)) >= _FEWEST else ():
-            if gap is gaps[0] and _stands_alone(run[0], run[gap.end()]):
-                continue
-            if gap is gaps[-1] and _stands_alone(run[-1], run[gap.start() - 1]):
-                continue
-            inside = gap[0][1:2] if len(gap[0]) == 3 else gap[0][1:].strip(match[1].strip())  # a gap of the value
-            yield start + gap.start(), start + gap.end(), inside
+        gaps = list(re.finditer(rf"(?<=\S)(?:{separator} {separator}|{separator}{{1,3}})(?=\S)", run))
+        if not _CLOSED.match(text, match.end()):  # the last sign begins a word
+            run = run[: gaps.pop().start()] if gaps else ""
+        if sum(map(str.isalnum, run)) >= _FEWEST:
+            yield from _closed_up(run, gaps, match[1], start)
+
+
+def _closed_up(run: str, gaps: list[re.Match[str]], separator: str, start: int) -> Edits:
+    if _stands_alone(run[0], run[gaps[0].end()]):
+        gaps = gaps[1:]
+    if gaps and _stands_alone(run[-1], run[gaps[-1].start() - 1]):
+        gaps = gaps[:-1]
+    for gap in gaps:
+        inside = gap[0][1:2] if len(gap[0]) == 3 else gap[0][1:].strip(separator.strip())  # a gap of the value
+        yield start + gap.start(), start + gap.end(), inside
 
 
 def _first_sign(text: str, gap: int) -> int:
@@ -196,7 +202,7 @@ _DIGITS = (
 )
 _DIGIT_OF = {word: str(digit) for digit, words in enumerate(_DIGITS) for word in words.split()}
 _NUMBER_WORD = "|".join(sorted(_DIGIT_OF, key=len, reverse=True))
-_SPOKEN_SIGN = rf"(?:{_NUMBER_WORD}|{_ANY_SAID}|plus|pi\u00f9|m[a\u00e1]s|mais|[^\s,;])"
+_SPOKEN_SIGN = rf"(?:{_NUMBER_WORD}|{_ANY_SAID}|plus|pi\u00f9|m[a\u00e1]s|mais|[^\s,;-])"
 _SPOKEN_NUMBER = re.compile(rf"(?<!\w){_SPOKEN_SIGN}(?:[\s,;-]{{1,3}}{_SPOKEN_SIGN}){{3,}}(?!\w)", re.IGNORECASE)
 _LETTERS = re.compile(r"\w+")
 
