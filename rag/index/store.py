@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ctypes
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
@@ -13,6 +17,39 @@ if TYPE_CHECKING:
     import numpy as np
 
 COLLECTION = "chunks"
+M_PERTURB = -6  # of glibc's mallopt: blocks of memory are overwritten when they are given out
+WITH_ZEROS, NOT_AT_ALL = 0xFF, 0  # its values; a block is filled with the complement
+
+
+class _ZeroedMemory:
+    """While it is entered, memory is given out zeroed.
+
+    Chroma writes the whole block that it keeps vectors in, also where none is yet. A block that was used before would
+    put on disk what it held then: questions, documents. Elsewhere than under glibc this changes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._changing = threading.Lock()
+        self._entered = 0
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        self._change(1)
+        try:
+            yield
+        finally:
+            self._change(-1)
+
+    def _change(self, by: int) -> None:
+        with self._changing:
+            before, self._entered = self._entered, self._entered + by
+            if sys.platform == "linux" and not (before and self._entered):
+                mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+                if mallopt is not None:
+                    mallopt(M_PERTURB, WITH_ZEROS if self._entered else NOT_AT_ALL)
+
+
+zeroed_memory = _ZeroedMemory()
 
 
 class VectorStore:
@@ -45,7 +82,8 @@ class VectorStore:
             else:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._client = chromadb.PersistentClient(str(folder), settings=quiet)
-            self._collection = self._open()
+            with zeroed_memory():
+                self._collection = self._open()
         except Exception as error:
             where = f"the Chroma server at {url}" if url else f"the vectors at {folder}"
             raise StoreError(f"{where} cannot be opened ({type(error).__name__}); see candor doctor") from error
@@ -63,7 +101,8 @@ class VectorStore:
         metadatas = [{"document": d, "audience": a} for d, a in zip(document_ids, audiences, strict=True)]
         for first in range(0, len(chunk_ids), self._batch):
             part = slice(first, first + self._batch)
-            self._collection.upsert(ids=list(chunk_ids[part]), embeddings=vectors[part], metadatas=metadatas[part])
+            with zeroed_memory():
+                self._collection.upsert(ids=list(chunk_ids[part]), embeddings=vectors[part], metadatas=metadatas[part])
 
     def search(self, vector: np.ndarray, limit: int, audiences: Sequence[str] | None = None) -> list[tuple[str, float]]:
         """The nearest chunks as (id, cosine), nearest first.
@@ -75,25 +114,32 @@ class VectorStore:
         if audiences is not None and not audiences:
             return []
         where = None if audiences is None else {"audience": {"$in": list(audiences)}}
-        found = self._collection.query(query_embeddings=[vector], n_results=limit, where=where, include=["distances"])
+        with zeroed_memory():
+            found = self._collection.query(
+                query_embeddings=[vector], n_results=limit, where=where, include=["distances"]
+            )
         return [
             (id, 1.0 - float(distance)) for id, distance in zip(found["ids"][0], found["distances"][0], strict=True)
         ]
 
     def vectors(self, chunk_ids: Sequence[str]) -> dict[str, np.ndarray]:
         """Id to vector of the chunks that are there."""
-        found = self._collection.get(ids=list(chunk_ids), include=["embeddings"])
+        with zeroed_memory():
+            found = self._collection.get(ids=list(chunk_ids), include=["embeddings"])
         return dict(zip(found["ids"], found["embeddings"], strict=True))
 
     def remove(self, document_ids: Sequence[str]) -> None:
         """Remove all vectors of these documents; unknown ones are ignored."""
         for document_id in document_ids:
-            self._collection.delete(where={"document": document_id})
+            with zeroed_memory():
+                self._collection.delete(where={"document": document_id})
 
     def clear(self) -> None:
         """Remove everything, to be built anew."""
-        self._client.delete_collection(COLLECTION)
-        self._collection = self._open()
+        with zeroed_memory():
+            self._client.delete_collection(COLLECTION)
+            self._collection = self._open()
 
     def count(self) -> int:
-        return int(self._collection.count())
+        with zeroed_memory():
+            return int(self._collection.count())
