@@ -7,12 +7,13 @@ from guardrails.encoder import Encoder
 from guardrails.heads import buckets, card, in_english, windows
 from guardrails.types import Context, Finding, Stage
 
-LABELS = ("toxicity", "hate", "sexual", "self-harm", "violence")
+SELF_HARM = "self-harm"
+LABELS = ("toxicity", "hate", "sexual", SELF_HARM, "violence")
 REASONS = {
     "toxicity": "this reads as abusive",
     "hate": "this reads as hate against a group of people",
     "sexual": "this reads as sexual content",
-    "self-harm": "this reads as if somebody might harm themselves",
+    SELF_HARM: "this reads as if somebody might harm themselves",
     "violence": "this reads as violence, or as a request for help with something dangerous or criminal",
 }
 
@@ -20,7 +21,8 @@ REASONS = {
 class HarmGuard:
     """Judges a reader's question, or a sentence of an answer. May be shared by threads.
 
-    One head for each label; a text is looked at as a whole, by neighbouring sentences together, and by each sentence.
+    One head for each label; a text is looked at as a whole and by neighbouring sentences together. By each sentence
+    alone, twice as many harmless texts were reported, and hardly more others.
     """
 
     name = "harm"
@@ -70,7 +72,7 @@ class HarmGuard:
     def _add(self, view: Folded, found: dict[str, list[tuple[tuple[int, int], float]]]) -> None:
         import numpy as np
 
-        spans = [span for span in windows(view.text) if any(map(str.isalnum, view.text[slice(*span)]))]
+        spans = [span for span in windows(view.text, each=False) if any(map(str.isalnum, view.text[slice(*span)]))]
         if not spans:
             return
         texts = [view.text[start:end] for start, end in spans]

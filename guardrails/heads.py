@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 MODELS = Path(__file__).parent / "models"
-BUCKETS = 4096  # words, pairs of words and parts of words are counted in so many; those that fall together share a weight
+BUCKETS = (
+    4096  # words, pairs of words and parts of words are counted in so many; those that fall together share a weight
+)
 READ = 2000  # characters of a text whose words are looked at
 EMBEDDING_SCALE = 4.0  # an embedding has length 1; so much makes its numbers as large as the others
 GRAMS_SCALE = 3.0
@@ -86,7 +89,7 @@ def buckets(text: str) -> list[int]:
     lower = _PASSED_OVER.sub(" ", text[:READ]).lower()
     tokens = _TOKEN.findall(lower)
     grams = [f"w {token}" for token in tokens]
-    grams += [f"b {one} {next_}" for one, next_ in zip(tokens, tokens[1:], strict=False)]
+    grams += [f"b {one} {next_}" for one, next_ in pairwise(tokens)]
     grams += [f"f {' '.join(tokens[:count])}" for count in (1, 2)] if tokens else []
     for word in _WORD.findall(lower):
         framed = f"<{word}>"
@@ -130,10 +133,13 @@ def _lines(text: str) -> list[tuple[int, int]]:
     return lines
 
 
-def windows(text: str) -> list[tuple[int, int]]:
-    """The whole of a text, neighbouring sentences up to ``WINDOW`` characters, and each sentence: no part twice.
+def windows(text: str, *, each: bool) -> list[tuple[int, int]]:
+    """The whole of a text, and neighbouring sentences up to ``WINDOW`` characters: no part twice.
 
     The encoder reads the beginning of a text alone, and a sentence may drown among others.
+
+    Args:
+        each: whether each sentence follows.
     """
     parts = pieces(text)
     if not parts:
@@ -144,7 +150,7 @@ def windows(text: str) -> list[tuple[int, int]]:
             runs[-1] = (runs[-1][0], end)
         else:
             runs.append((start, end))
-    return list(dict.fromkeys([(parts[0][0], parts[-1][1]), *runs, *parts]))
+    return list(dict.fromkeys([(parts[0][0], parts[-1][1]), *runs, *(parts if each else ())]))
 
 
 def as_json(head: Head) -> dict[str, Any]:

@@ -42,7 +42,8 @@ DOORS = {
     "rich": ["rag/cli*.py"],
     "selectolax": ["rag/ingest/load_html.py"],
     "sentence_transformers": ["guardrails/encoder.py"],
-    "sklearn": ["rag/evaluation/*.py"],
+    "scipy": ["guardrails/training/fit.py"],
+    "sklearn": ["guardrails/training/fit.py", "rag/evaluation/*.py"],
     "sqlalchemy": [
         "guardrails/audit/*.py",
         "guardrails/database.py",

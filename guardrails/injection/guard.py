@@ -73,9 +73,7 @@ class InjectionGuard:
         threshold = self.threshold
         found = [part for part in self.parts(text, label) if part.probability >= threshold]
         return [
-            Finding(
-                self.name, "injection", label, part.start, part.end, part.probability, threshold, REASONS[label]
-            )
+            Finding(self.name, "injection", label, part.start, part.end, part.probability, threshold, REASONS[label])
             for part in _merged(found)
         ]
 
@@ -97,15 +95,13 @@ class InjectionGuard:
             return []
         texts = [view.text[start:end] for start, end in spans]
         found = judge(card(self.name), label, texts, self._encoder.embed(texts))
-        return [
-            Part(*view.original(*span), float(sure)) for span, sure in zip(spans, found, strict=True)
-        ]
+        return [Part(*view.original(*span), float(sure)) for span, sure in zip(spans, found, strict=True)]
 
 
 def judged(text: str, label: str) -> list[tuple[int, int]]:
     """The parts of a text that are judged: those that say enough to tell somebody what to do."""
-    cut = windows if label == QUESTION else pieces
-    return [span for span in cut(text) if _ENOUGH.search(text, *span)]
+    cut = windows(text, each=True) if label == QUESTION else pieces(text)
+    return [span for span in cut if _ENOUGH.search(text, *span)]
 
 
 def judge(by: Card, label: str, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:

@@ -1,13 +1,12 @@
 """Fits the heads of the harm guard: ``python -m guardrails.training.harm --data FOLDER``.
 
-FOLDER holds ``toxicity/*.train.jsonl.gz``, ``injection/benign_queries`` and ``cyberseceval_frr`` (train: requests that are
-harmless), one half of the questions of ``retrieval``, as `shared/data` has them, and beside them stand sentences written for this project
-(``harm.toml``): requests for help with harm, near misses of an office, and plain sentences about many groups, so that the
-name of a group is no sign of harm.
+FOLDER holds the sets as `shared/data` has them: ``toxicity/*.train.jsonl.gz``, and as harmless requests
+``injection/benign_queries`` and ``cyberseceval_frr`` (train) and one half of the questions of ``retrieval``. Beside
+them stand sentences written for this project (``harm.toml``): requests for help with harm, near misses of an office,
+and plain sentences about many groups, so that the name of a group is no sign of harm.
 
-A row that does not say whether a label holds is left out for that label. The operating point of each head is the score
-that so few texts without the label reach (``ALARMS``) when a model judges that has not seen them. Takes about seven
-minutes on two idle cores.
+A row that does not say whether a label holds is left out for that label. The operating point is the score that so few
+harmless texts reach (``ALARMS``) when models judge that have not seen them. Takes about five minutes on two idle cores.
 """
 
 from __future__ import annotations
@@ -27,14 +26,17 @@ import numpy as np
 from guardrails.encoder import Encoder
 from guardrails.harm import LABELS
 from guardrails.heads import MODELS, as_json, buckets, in_english
-from guardrails.training.fit import Sentences, Text, design, fitted, flat, head, our_half, rows, unseen
+from guardrails.training.fit import Sentences, Text, design, fitted, flat, head, our_half, reached, rows, unseen
 
 logger = logging.getLogger(__name__)
 
 OWN = Path(__file__).with_suffix(".toml")
 OFFENSIVE = 4000  # of davidson's 13 396 tweets with that label: they say little else
 TIMES = {"hate": 12, "toxicity": 12, "groups": 12}  # fillings of a sentence of ours; of others, six
-ALARMS = 0.01  # share of harmless texts, each set counting alike, that one head may report
+ALARMS = 0.02  # share of harmless texts, each set counting alike, that may be reported
+# How far the heads are moved towards reporting alike. Not at all: what is rare in the training data is hardly ever
+# found. All the way: the heads with few examples add their noise to the others' (AUROC on wiki_comments dev 0.81).
+EVEN = 0.5
 COUNTS = {"davidson": 0.3, "openai_moderation": 2.0, "own": 0.7}  # weights of rows; those of other sets 1
 # What a category of openai_moderation is to us. Missing categories are unknown.
 CATEGORIES = {
@@ -66,7 +68,11 @@ def examples(folder: Path) -> Iterator[tuple[str, Known, str]]:
     offensive = [row for row in tweets if row["label"] == "offensive"]
     for row in [row for row in tweets if row["label"] != "offensive"] + chance.sample(offensive, OFFENSIVE):
         known = {"toxicity": row["label"] != "neither"}
-        yield row["text"], known if row["label"] == "offensive" else {**known, "hate": row["label"] == "hate"}, "davidson"
+        yield (
+            row["text"],
+            known if row["label"] == "offensive" else {**known, "hate": row["label"] == "hate"},
+            "davidson",
+        )
     for row in rows(toxicity / "wiki_comments.train.jsonl.gz"):
         toxic = row["label"] == "toxic"
         yield row["text"], {"toxicity": True} if toxic else dict.fromkeys(("toxicity", "hate"), False), "wiki_comments"
@@ -99,25 +105,28 @@ def _categories(found: Mapping[str, int]) -> Iterator[tuple[str, bool]]:
 def made(found: Sequence[tuple[str, Known, str]], encoder: Encoder) -> dict[str, Any]:
     """The card."""
     vectors = encoder.embed([text for text, _, _ in found])
-    heads, figures = {}, {}
     x: Any = None
+    models, scores, moved = {}, {}, {}
     for label in LABELS:
         texts = [_text(label, one, vector) for one, vector in zip(found, vectors, strict=True)]
         x = design(texts) if x is None else x  # the same for every label
-        scores = unseen(texts, x)
-        point = _operating_point(found, label, scores)
-        heads[label] = as_json(head(fitted(x, *flat(texts)), 1, point))
-        figures[label] = _found(found, label, scores >= point)
-        logger.info("%s: %s", label, figures[label])
+        scores[label] = unseen(texts, x)
+        models[label] = fitted(x, *flat(texts))
+        without = np.array([known.get(label) is False and source != "own" for _, known, source in found])
+        moved[label] = EVEN * _reached(found, scores[label], without, 0.01)
+        logger.info("%s fitted", label)
+    highest = np.max([scores[label] - moved[label] for label in LABELS], axis=0)
+    harmless = np.array([not any(known.values()) and source != "own" for _, known, source in found])
+    point = _reached(found, highest, harmless, ALARMS)
     return {
         "what": "weights of the harm guard, by guardrails/training/harm.py",
         "made": date.today().isoformat(),
         "data": dict(Counter(source for _, _, source in found)),
         "figures": "tests/quality/safety.md",
         "threshold": 0.5,
-        "threshold_chosen": f"each head reports {ALARMS:.1%} of texts without its label that its model had not seen",
-        "reported_unseen": figures,
-        "heads": heads,
+        "threshold_chosen": f"{ALARMS:.0%} of harmless texts reported, by models that had not seen them",
+        "reported_unseen": _shares(found, highest >= point),
+        "heads": {label: as_json(head(models[label], 1, moved[label] + point)) for label in LABELS},
     }
 
 
@@ -137,22 +146,18 @@ def _text(label: str, one: tuple[str, Known, str], vector: np.ndarray) -> Text:
     )
 
 
-def _operating_point(found: Sequence[tuple[str, Known, str]], label: str, scores: np.ndarray) -> float:
-    """The score that this share of the texts without the label reach, each set of others counting alike."""
-    concerned = np.array([known.get(label) is False and source != "own" for _, known, source in found])
-    sources = [source for (_, _, source), is_ in zip(found, concerned, strict=True) if is_]
-    sizes = Counter(sources)
-    weights = np.array([1 / sizes[source] for source in sources])
-    order = np.argsort(-scores[concerned])
-    reached = np.cumsum(weights[order]) / weights.sum()
-    return float(scores[concerned][order][np.searchsorted(reached, ALARMS)])
+def _reached(found: Sequence[tuple[str, Known, str]], scores: np.ndarray, of: np.ndarray, share: float) -> float:
+    """The score that this share of some texts reach, each set counting alike."""
+    sources = [source for (_, _, source), is_ in zip(found, of, strict=True) if is_]
+    return reached(scores[of], sources, share)
 
 
-def _found(found: Sequence[tuple[str, Known, str]], label: str, reported: np.ndarray) -> dict[str, float]:
+def _shares(found: Sequence[tuple[str, Known, str]], reported: np.ndarray) -> dict[str, float]:
     by: dict[str, list[bool]] = {}
     for (_, known, source), hit in zip(found, reported, strict=True):
-        if label in known:
-            by.setdefault(f"{source}: {'harmful' if known[label] else 'harmless'}", []).append(bool(hit))
+        labels = [label for label, holds in known.items() if holds] or ["harmless"]
+        for label in labels:
+            by.setdefault(f"{source}: {label}", []).append(bool(hit))
     return {name: round(float(np.mean(hits)), 3) for name, hits in sorted(by.items())}
 
 

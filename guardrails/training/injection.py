@@ -1,8 +1,9 @@
 """Fits the heads of the injection guard: ``python -m guardrails.training.injection --data FOLDER``.
 
 FOLDER holds the sets as `shared/data` has them: ``injection/*.train.jsonl.gz``, and as benign passages and questions
-one half (by a hash) of ``retrieval`` and ``documents/demo`` and the German, French and Spanish texts of ``pii`` (train parts). Beside them stand
-sentences written for this project (``injection.toml``): the public attacks on documents are 130 sentences in all.
+one half (by a hash) of ``retrieval`` and ``documents/demo`` and the German, French and Spanish texts of ``pii``.
+Beside them stand sentences written for this project (``injection.toml``): the public attacks on documents are some
+hundred sentences in all, each in many rows.
 
 The operating point of each head is the score that so few benign texts reach (``ALARMS``) when judged by a model that
 has seen neither them nor, of the attacks, their family. Takes about ten minutes on two idle cores.
@@ -27,11 +28,11 @@ from guardrails.encoder import Encoder
 from guardrails.heads import MODELS, as_json, buckets
 from guardrails.injection.cues import PIECE_CUES, TEXT_CUES
 from guardrails.injection.guard import PASSAGE, QUESTION, judged, looked_at
-from guardrails.training.fit import Sentences, Text, design, fitted, flat, head, our_half, rows, unseen
+from guardrails.training.fit import Sentences, Text, design, fitted, flat, head, our_half, reached, rows, unseen
 
 logger = logging.getLogger(__name__)
 
-ALARMS = {QUESTION: 0.005, PASSAGE: 0.005}  # share of benign texts that may be reported, all sets counting alike
+ALARMS = {QUESTION: 0.005, PASSAGE: 0.003}  # share of benign texts that may be reported, all sets counting alike
 OWN = Path(__file__).with_suffix(".toml")
 PASSAGE_LENGTH = 1100  # characters of a benign passage
 UNSURE = 0.15  # weight of a window of an attack: not every part of it is one
@@ -76,12 +77,8 @@ def made(texts: dict[str, list[Text]]) -> dict[str, Any]:
 
 def _operating_point(texts: Sequence[Text], scores: np.ndarray, alarms: float) -> float:
     """The score that this share of the benign texts of others reach, each set of them counting alike."""
-    sizes = Counter(text.source for text in texts if not text.bad)
-    of_others = [text.source != "own" and not text.bad for text in texts]
-    weights = np.array([1 / sizes[text.source] for text in texts if text.source != "own" and not text.bad])
-    order = np.argsort(-scores[of_others])
-    reached = np.cumsum(weights[order]) / weights.sum()
-    return float(scores[of_others][order][np.searchsorted(reached, alarms)])
+    benign = np.array([text.source != "own" and not text.bad for text in texts])
+    return reached(scores[benign], [text.source for text, is_ in zip(texts, benign, strict=True) if is_], alarms)
 
 
 def _found(texts: Sequence[Text], reported: np.ndarray) -> dict[str, float]:
@@ -182,7 +179,13 @@ def _plain(folder: Path) -> Iterator[tuple[Parts, str, str]]:
     """Benign passages of other sets, and some lines alone, as titles are."""
     chance = random.Random(7)  # noqa: S311 - no secret
     texts: list[tuple[str, str]] = []
-    for name, most in (("contoso_pages", 90), ("mtrag_pool", 250), ("clapnq_pool", 100), ("scifact", 40), ("qmsum_spans", 60)):
+    for name, most in (
+        ("contoso_pages", 90),
+        ("mtrag_pool", 250),
+        ("clapnq_pool", 100),
+        ("scifact", 40),
+        ("qmsum_spans", 60),
+    ):
         corpus = [row for row in rows(folder / "retrieval" / name / "corpus.jsonl.gz") if our_half(row["_id"])]
         for _ in range(most):
             text = chance.choice(corpus)["text"]

@@ -143,6 +143,16 @@ TASKS: dict[str, Task] = {
         "a .jsonl or .jsonl.gz file of rows with text, spans and annotated_types",
         _alone("pii"),
     ),
+    "injection": Task(
+        "whether attempts to change what the assistant does are recognised, in questions and in documents",
+        "a .jsonl or .jsonl.gz file of rows with text, label and channel, or a folder of such files",
+        _alone("injection"),
+    ),
+    "safety": Task(
+        "whether harmful texts are recognised",
+        "a .jsonl or .jsonl.gz file of rows with text and label, or a folder of such files",
+        _alone("safety"),
+    ),
     "documents": Task(
         "whether files are read, or refused with a reason",
         "a folder with documents.csv and the files that it names",

@@ -56,7 +56,12 @@ def test_the_table_names_every_figure(
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["poetry"], 'there is no measurement "poetry"; known: retrieval, answers, grounding, pii, documents, speed'),
+        (
+            ["poetry"],
+            'there is no measurement "poetry"; '
+            "known: retrieval, answers, grounding, pii, injection, safety, "
+            "documents, stream, speed",
+        ),
         (["pii"], "pii needs --data PATH: a .jsonl or .jsonl.gz file"),
         (["pii", "--data", "nowhere.jsonl"], "nowhere.jsonl does not exist; pii needs a .jsonl"),
     ],
