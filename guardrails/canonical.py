@@ -4,11 +4,14 @@ A fold is a function from a text to edits: spans in order, none overlapping, eac
 that is known of the way back follows from them: a character that was replaced comes from the whole span of its edit, so
 hiding what a value decoded from base64 came from hides the run.
 
-Some folds are unmistakable (full-width letters, percent encoding); others guess (spaced letters, "at" for "@") and may
-spoil a value that stands there plainly. So a text has several views: as it is, and then with more and more folds; what
-is found in any of them counts. There are never more than five, none holds a stretch of the text twice, and each takes
-time in proportion to the text: with the texts a detector looks at, at most 5 times as long as the text, 20 times where
-every character is one that stands for four. Ordinary text has one view.
+Some folds are unmistakable (``folds.py``: full-width letters, percent encoding); others guess (``guesses.py``: spaced
+letters, "at" for "@") and may spoil a value that stands there plainly. So a text has several views: as it is, and then
+with more and more folds; what is found in any of them counts. A further view is a stretch around what its folds
+changed, so that ordinary text has one view and pays for no second look.
+
+All of it takes time in proportion to the text. There are four steps beyond the plain text, and each holds a character
+of it at most once: a detector sees at most five times the text, and seventeen times where all of it is characters
+that stand for four each.
 """
 
 from __future__ import annotations

@@ -160,16 +160,16 @@ def _stands_alone(sign: str, neighbour: str) -> bool:
 
 # -- words for signs ---------------------------------------------------------------------------------------------------
 
-_DOT = r"dot|punkt|punto|point|ponto|punt|puntje"
-_AT = r"arroba|arobase|arobas|chiocciola|apenstaartje|klammeraffe|\u00e4t"  # words that mean nothing else
+_DOT = "dot|punkt|punto|point|ponto|punt|puntje"
+_AT = "arroba|arobase|arobas|chiocciola|apenstaartje|klammeraffe|\u00e4t"  # words that mean nothing else
 _SAID = {
     ".": _DOT,
-    "-": r"dash|hyphen|minus|bindestrich|gui[o\u00f3]n|tiret|trattino|tra\u00e7o|h\u00edfen|streepje|koppelteken",
-    "_": r"underscore|unterstrich|gui[o\u00f3]n\ bajo|tiret\ bas|trattino\ basso|sublinhado|underline",
-    "/": r"slash|schr\u00e4gstrich|barra",
+    "-": "dash|hyphen|minus|bindestrich|guion|gui\u00f3n|tiret|trattino|tra\u00e7o|h\u00edfen|streepje|koppelteken",
+    "_": "underscore|unterstrich|guion bajo|gui\u00f3n bajo|tiret bas|trattino basso|sublinhado|underline",
+    "/": "slash|schr\u00e4gstrich|barra",
 }
-_SIGN_OF = {word: sign for sign, words in _SAID.items() for word in words.replace("[o\u00f3]", "o").split("|")}
-_ANY_SAID = "|".join(sorted(_SAID.values(), key=len, reverse=True))
+_SIGN_OF = {word: sign for sign, words in _SAID.items() for word in words.split("|")}
+_ANY_SAID = "|".join(sorted(_SIGN_OF, key=len, reverse=True))
 
 _BRACKETED = re.compile(rf"[\[({{<][ ]?(?:(\.|{_DOT})|@|at|a|{_AT})[ ]?[\])}}>][ ]?(?=\w)", re.IGNORECASE)
 _SCHEME = re.compile(r"hxxp(?=s?:)", re.IGNORECASE)
@@ -257,7 +257,7 @@ def _signs(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _sign(word: str) -> str:
-    return _SIGN_OF[word.lower().replace("\u00f3", "o")]
+    return _SIGN_OF.get(word.lower(), ".")  # an expression takes some letters for equal that are not
 
 
 def between_digits(text: str) -> Edits:
@@ -293,7 +293,7 @@ def number_words(text: str) -> Edits:
 def _spoken_sign(word: str) -> str | None:
     if word in ("plus", "pi\u00f9", "mas", "m\u00e1s", "mais"):
         return "+"
-    return _DIGIT_OF.get(word) or _SIGN_OF.get(word.replace("\u00f3", "o"))
+    return _DIGIT_OF.get(word) or _SIGN_OF.get(word)
 
 
 LAYOUT: tuple[Fold, ...] = (emphasis, unwrapped)

@@ -2,15 +2,14 @@
 
 Each value is put into a sentence of six languages, plain and in each disguise. What the detector finds plain counts; of
 those, a disguised one is caught if the findings cover every character that carries it: then the redacted text no longer
-holds it. Plain Presidio, as in ``baselines.py``, beside it. With a folder of labelled texts: in how many of their rows without
-any personal value something is found, by the text's folded views and without them.
+holds it. Plain Presidio, as in ``baselines.py``, beside it. With a folder of labelled texts: in how many of their rows
+without any personal value something is found, without the text's folded views and with them.
 """
 
 from __future__ import annotations
 
 import base64
 import codecs
-import quopri
 import sys
 import urllib.parse
 from collections import defaultdict
@@ -34,9 +33,11 @@ WORDS = ("en", "de", "es", "fr", "it", "pt")  # the order of the words below
 VALUES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("e-mail", ("anna.weiss@example.org", "jo_smith2@mail.co.uk"), ("E-mail:",) * 6),
     ("phone, prefixed", ("+49 30 23125 123", "+34 913 368 000"), ("Tel.",) * 6),
-    ("phone, beside its word", ("030 23125 123",), ("Phone", "Telefon", "Teléfono", "Téléphone", "Telefono", "Telefone")),
+    ("phone, beside its word", ("030 23125 123",),
+        ("Phone", "Telefon", "Teléfono", "Téléphone", "Telefono", "Telefone")),
     ("IBAN", ("DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432"), ("IBAN",) * 6),
-    ("payment card", ("4012-8888-8888-1881", "4012 8888 8888 1881"), ("Card", "Karte", "Tarjeta", "Carte", "Carta", "Cartão")),
+    ("payment card", ("4012-8888-8888-1881", "4012 8888 8888 1881"),
+        ("Card", "Karte", "Tarjeta", "Carte", "Carta", "Cartão")),
     ("US SSN", ("078-05-1123",), ("SSN",) * 6),
     ("IP address", ("192.168.20.7",), ("IP",) * 6),
     ("MAC address", ("00:1B:44:11:3A:B7",), ("MAC",) * 6),
@@ -47,8 +48,10 @@ VALUES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("name with title", ("Anna Weiss",), ("Dr.", "Frau", "Señora", "Madame", "Dr.", "Dra. Sra.")),
     ("web address", ("https://example.org/patients?id=4711",), ("Link:",) * 6),
     ("API key", ("sk-proj-abcdefghijklmnopqrstuvwx",), ("Key",) * 6),
-    ("password", ("hunter2!xy",), ("Password:", "Passwort:", "Contraseña:", "Mot de passe :", "Password:", "Password:")),
-    ("staff number", ("E-20417",), ("Employee number", "Personalnummer", "Número de empleado", "Matricule", "Staff ID", "Staff ID")),
+    ("password", ("hunter2!xy",),
+        ("Password:", "Passwort:", "Contraseña:", "Mot de passe :", "Password:", "Password:")),
+    ("staff number", ("E-20417",),
+        ("Employee number", "Personalnummer", "Número de empleado", "Matricule", "Staff ID", "Staff ID")),
 )  # fmt: skip
 
 FULL_WIDTH = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
@@ -94,6 +97,11 @@ def middle(value: str, put: str) -> str:
     part = max(value.split(" "), key=len)
     place = value.index(part) + len(part) // 2
     return value[:place] + put + value[place:]
+
+
+def wrapped(value: str) -> str:
+    sign = next((sign for sign in " @." if sign in value), "")
+    return value.replace(sign, f"{sign.strip()}\n", 1) if sign else value
 
 
 def by_half(value: str, mark: str) -> str:
@@ -158,7 +166,7 @@ DISGUISES: dict[str, Disguise] = {
     "HTML entities, decimal": lambda v, _: "".join(f"&#{ord(c)};" for c in v),
     "HTML entities, hexadecimal": lambda v, _: "".join(f"&#x{ord(c):x};" for c in v),
     "JavaScript escapes": lambda v, _: "".join(f"\\u{ord(c):04x}" for c in v),
-    "quoted printable signs": lambda v, _: quopri.encodestring(v.encode(), quotetabs=True).decode().replace("@", "=40").replace(".", "=2E"),
+    "quoted printable signs": lambda v, _: "".join(c if c.isalnum() else f"={ord(c):02X}" for c in v),
     "base64": lambda v, _: encoded(v),
     "base64 without padding": lambda v, _: encoded(v).rstrip("="),
     "hexadecimal": lambda v, _: hexadecimal(v),
@@ -168,7 +176,7 @@ DISGUISES: dict[str, Disguise] = {
     "HTML tag inside": lambda v, _: middle(v, "<b></b>"),
     "wrapped with a hyphen": lambda v, _: middle(v, "-\n"),
     "wrapped as in quoted printable": lambda v, _: middle(v, "=\n"),
-    "wrapped at spaces or signs": lambda v, _: v.replace(" ", "\n", 1) if " " in v else v.replace("@", "@\n", 1) if "@" in v else v.replace(".", ".\n", 1),
+    "wrapped at spaces or signs": lambda v, _: wrapped(v),
     "wrapped in a quotation": lambda v, _: v.replace(" ", "\n> ", 1) if " " in v else middle(v, "\n> "),
     "spaced": lambda v, _: " ".join(v),
     "spaced by underscores": lambda v, _: "_".join(v),
