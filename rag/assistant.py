@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from guardrails.audit.log import AuditLog
 from guardrails.encoder import Encoder
 from guardrails.gate import CheckFailed, Gate
+from guardrails.harm import SELF_HARM
 from guardrails.types import Action, Checked, Context
 from rag.access import audience
 from rag.dialogue.memory import Memory
@@ -53,9 +54,12 @@ HELP = (
     "If you are thinking of hurting yourself, please do not stay alone with it: talk to someone you trust, "
     "or call your local emergency number or a crisis line now."
 )
-SELF_HARM = "self-harm"
 UNCHECKED = "The {} check is not available; until it is back, the policy lets answers through without it."
 BROKEN_OFF = "The model broke off here. What stands above was checked and is complete in itself."
+
+
+def no_matter(ids: Sequence[str]) -> None:
+    """Where nobody keeps what was set aside, it is set aside again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Parts:
     gate: Callable[[], Gate]  # with the policy that is in force now
     log: AuditLog
     memory: Memory
+    hold: Callable[[Sequence[str]], None] = no_matter  # told the ids of chunks that must not be used again
     canary: str = ""  # stands in the model's instructions
 
 
@@ -158,6 +163,8 @@ class Assistant:
             return
         found = relevance([source.passage for source in sources])
         turn.searched(screened, found)
+        if screened.quarantined:
+            self._parts.hold([source.evidence.id for source in screened.quarantined])
         for notice in screened.notices():
             yield turn.noticed(notice)
         if found < self._parts.settings.retrieval.relevant_from:

@@ -17,6 +17,8 @@ from guardrails.checks import Checks
 from guardrails.encoder import Encoder
 from guardrails.gate import Gate
 from guardrails.grounding.guard import GroundingGuard
+from guardrails.harm import HarmGuard
+from guardrails.injection import InjectionGuard
 from guardrails.output import OutputGuard, new_canary
 from guardrails.pii.child import ChildDetector
 from guardrails.pii.guard import PiiGuard
@@ -234,7 +236,9 @@ class Candor:
         )
         ingestion.clear_leftovers()
         retrieve = Retriever(catalogue, vectors, encoder, self.settings.retrieval)
-        self._assistant = Assistant(Parts(self.settings, encoder, retrieve, self.model, gate, log, memory, canary))
+        self._assistant = Assistant(
+            Parts(self.settings, encoder, retrieve, self.model, gate, log, memory, catalogue.hold, canary)
+        )
         self._library = Library(catalogue, ingestion, log, state / "uploads", gate)
         self._memory = memory
         self._review = ReviewDesk(log, gate)
@@ -257,6 +261,8 @@ class Candor:
         return [
             PiiGuard(detector),
             GroundingGuard(encoder),
+            InjectionGuard(encoder),
+            HarmGuard(encoder),
             OutputGuard(lambda: policies.current().output, canary),
         ]
 

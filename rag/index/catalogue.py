@@ -228,6 +228,13 @@ class Catalogue:
         with self._engine.connect() as connection:
             return [_chunk(row) for row in connection.execute(query)]
 
+    def hold(self, ids: Sequence[str]) -> None:
+        """Hold these chunks back from now on, except those that somebody has released."""
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(chunks).where(chunks.c.id.in_(ids), chunks.c.quarantine == "").values(quarantine="held")
+            )
+
     def release(self, source: str) -> int:
         """Let the chunks of a document that are held back be used from now on; how many there were."""
         of_it = select(documents.c.id).where(documents.c.source == source).scalar_subquery()
