@@ -12,7 +12,6 @@ import re
 import unicodedata
 from base64 import b32decode
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import lru_cache
 
 Edits = Iterator[tuple[int, int, str]]
@@ -33,10 +32,9 @@ _SOFT_BREAK = re.compile(r"=[ \t]{0,8}\r?\n")
 _ENTITY = re.compile(r"&(?:#[xX][0-9A-Fa-f]{1,6};?|#[0-9]{1,7};?|[A-Za-z][A-Za-z0-9]{1,31};)")
 _ESCAPE = re.compile(r"\\(?:u\{?([0-9A-Fa-f]{4})\}?|x([0-9A-Fa-f]{2}))")
 _BASE64 = re.compile(  # a whole run, and the lines that one is wrapped into in e-mail
-    r"[A-Za-z0-9+/_-]{10,}(?:(?<=[A-Za-z0-9+/]{40})\r?\n[A-Za-z0-9+/_-]+)*={0,2}"
+    r"[A-Za-z0-9+/_-]{10,}(?:(?<=[A-Za-z0-9+/]{40})\r?\n[A-Za-z0-9+/_-]+)*={0,6}"
 )
 _PART = re.compile(r"[A-Za-z0-9]{10,}={0,2}")  # of a path, or of words joined by dashes
-_BASE32 = re.compile(r"\b[A-Z2-7]{12,}(?:={1,6}|\b)")
 _CODES = re.compile(r"[1-9]\d{1,2}(?:[ ,;]{1,2}[1-9]\d{1,2}){5,}")
 _HEX = re.compile(
     r"(?<![0-9A-Za-z])(?:0x|\\x)?[0-9A-Fa-f]{2}"
@@ -79,10 +77,11 @@ def escapes(text: str) -> Edits:
 
 
 def base64(text: str) -> Edits:
+    """Base64 and base32, and a part of a run that is one."""
     for match in _BASE64.finditer(text):
         if _a_word(match[0]):
             continue
-        if new := _from_base64(match[0]):
+        if new := _from_base64(match[0]) or _from_base32(match[0]):
             yield *match.span(), new
             continue
         for part in _PART.finditer(match[0]):
@@ -102,14 +101,6 @@ def hexadecimal(text: str) -> Edits:
         digits = _HEX_SIGN.sub("", match[0])
         if len(digits) % 2 == 0 and (new := _utf8(bytes.fromhex(digits))):
             yield *match.span(), new
-
-
-def base32(text: str) -> Edits:
-    for match in _BASE32.finditer(text):
-        signs = match[0].rstrip("=")
-        with suppress(ValueError):  # of a length that no bytes have
-            if new := _utf8(b32decode(signs + "=" * (-len(signs) % 8))):
-                yield *match.span(), new
 
 
 def codes(text: str) -> Edits:
@@ -135,6 +126,14 @@ def _from_base64(run: str) -> str | None:
     if len(signs) % 4 == 1:
         return None
     return _utf8(binascii.a2b_base64(signs + "=" * (-len(signs) % 4)))
+
+
+def _from_base32(run: str) -> str | None:
+    signs = run.rstrip("=")
+    try:
+        return _utf8(b32decode(signs + "=" * (-len(signs) % 8)))
+    except ValueError:  # other signs, or of a length that no bytes have
+        return None
 
 
 def _utf8(octets: bytes) -> str | None:
@@ -298,5 +297,5 @@ def _all_alike(word: str) -> bool:
 
 
 Fold = Callable[[str], Edits]
-DECODED: tuple[Fold, ...] = (percent, quoted_printable, entities, escapes, base64, base32, codes, hexadecimal)
+DECODED: tuple[Fold, ...] = (percent, quoted_printable, entities, escapes, base64, codes, hexadecimal)
 READ: tuple[Fold, ...] = (smuggled, overridden, invisible, alike, marked, homoglyphs)

@@ -257,20 +257,20 @@ def _signs(text: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _sign(word: str) -> str:
-    return _SIGN_OF.get(word.lower(), ".")  # an expression takes some letters for equal that are not
+    return _SIGN_OF[word.lower()]
 
 
 def between_digits(text: str) -> Edits:
     """ "192 dot 168", "078 dash 05"."""
-    said = text.lower()
-    if any(word in said for word in _SAID_WORDS) and A_DIGIT.search(said):
+    said = text.lower() if A_DIGIT.search(text) else ""
+    if any(word in said for word in _SAID_WORDS):
         for match in _BETWEEN_DIGITS.finditer(text):
             yield *match.span(), _sign(match[1])
 
 
 def web(text: str) -> Edits:
     said = text.lower()
-    if any(word in said for word in _DOT_WORDS):
+    if ("www" in said or "http" in said) and any(word in said for word in _DOT_WORDS):
         for match in _WEB.finditer(text):
             yield from _signs(text, *match.span())
 
@@ -278,6 +278,8 @@ def web(text: str) -> Edits:
 def number_words(text: str) -> Edits:
     """Four digits or more, each a word; what stands between them keeps its place."""
     words = text.lower().replace(",", " ").replace("-", " ").split()
+    if _DIGIT_OF.keys().isdisjoint(words):
+        return
     places = [place for place, word in enumerate(words) if word in _DIGIT_OF]
     if not any(last - first < 16 for first, last in zip(places, places[3:], strict=False)):
         return

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from presidio_analyzer import EntityRecognizer
 
 from guardrails.pii import DetectionTimeout, Detector, PiiGuard
-from guardrails.pii.detect import WINDOW, _Strict
+from guardrails.pii.detect import WEAK, WINDOW, _Strict, reading
 from guardrails.pii.recognizers import COMPANIES, OFF, USED
 from guardrails.types import Context, Evidence, Origin
 from tests.contracts import GuardContract
@@ -151,7 +151,7 @@ def test_the_labels_of_companies_are_labels_that_are_used() -> None:
 
 EVIDENCE = (
     Evidence("public", "Our hot line is 030 23125 123; write to help@example.org.", public_contacts=True),
-    Evidence("private", "Anna lives at home: 030 23125 999, anna@example.net."),
+    Evidence("private", "Anna lives at home: 030 23125 999, anna@example.net. Carl: carl [at] example [dot] com."),
 )
 
 
@@ -168,6 +168,11 @@ EVIDENCE = (
         ("Write to anna@example.net.", Origin.DOCUMENT),
         ("Write to hanna@example.net.", Origin.INVENTION),
         ("Call 030 23125 998.", Origin.INVENTION),
+        ("Write to bWVAZXhhbXBsZS5jb20=.", Origin.USER),
+        ("Write to \uff48elp (at) example.org.", Origin.PUBLIC_DOCUMENT),
+        ("Call 030%2023125%20999.", Origin.DOCUMENT),
+        ("Write to carl@example.com.", Origin.DOCUMENT),
+        ("Write to aGFubmFAZXhhbXBsZS5uZXQ=.", Origin.INVENTION),
     ],
 )
 def test_a_value_has_the_origin_of_the_text_it_stands_in(text: str, origin: Origin) -> None:
@@ -196,10 +201,51 @@ def test_a_value_is_found_wherever_it_stands_in_a_long_text(noise: str, place: i
 
 @given(st.text(max_size=400))
 @settings(max_examples=100, deadline=None)
-def test_values_never_overlap_unless_a_web_address_holds_one(text: str) -> None:
-    values = DETECTOR.detect(text)
+def test_plain_values_never_overlap_unless_a_web_address_holds_one(text: str) -> None:
+    values = DETECTOR.plain(text)
     for one, other in ((a, b) for a in values for b in values if a is not b):
         assert one.end <= other.start or other.end <= one.start or "URL" in (one.label, other.label)
+
+
+PLAIN = (
+    "anna@example.org",
+    "4012 8888 8888 1881",
+    "078-05-1123",
+    "https://example.org/a?b=c",
+    "12.03.1984",
+    "Dr. Anna Weiss",
+)
+
+
+@given(st.lists(st.sampled_from(PLAIN) | st.text("aB1 .-@/\n*_%\u200b\uff11", max_size=12), max_size=8).map(" ".join))
+@settings(max_examples=100, deadline=None)
+def test_a_disguise_beside_it_never_hides_a_value_that_stands_plainly(text: str) -> None:
+    found = DETECTOR.detect(text)
+    for value in DETECTOR.plain(text):
+        holders = [other for other in found if other.start <= value.start and value.end <= other.end]
+        assert any(other.label == value.label or other.label not in WEAK for other in holders)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Mail a\u200bnna@example.org now", [("EMAIL_ADDRESS", "a\u200bnna@example.org")]),  # not the part that shows
+        ("Mail anna (at) example.org now", [("EMAIL_ADDRESS", "anna (at) example.org")]),  # and of the host's name
+        ("Mail YW5uYUBleGFtcGxlLm9yZw== now", [("EMAIL_ADDRESS", "YW5uYUBleGFtcGxlLm9yZw==")]),
+        ("SSN \uff10\uff17\uff18-\uff10\uff15-1123", [("US_SSN", "\uff10\uff17\uff18-\uff10\uff15-1123")]),
+        ("p\u0430ssport AB1234567", [("UK_PASSPORT", "AB1234567")]),  # the word beside it is disguised
+        ("https://example.org/?to=a.b%40example.com",
+         [("URL", "https://example.org/?to=a.b%40example.com"), ("EMAIL_ADDRESS", "a.b%40example.com")]),
+        ("Meet at the point in Rome at 4 or 5", []),
+    ],
+)  # fmt: skip
+def test_disguised_values_and_near_misses(text: str, expected: list[tuple[str, str]]) -> None:
+    assert found(text) == expected
+
+
+def test_a_disguised_value_reads_as_it_is_meant() -> None:
+    text = "Now YW5uYUBleGFtcGxlLm9yZw== and me@example.org"
+    assert [reading(text, value) for value in DETECTOR.detect(text)] == ["anna@example.org", "me@example.org"]
 
 
 @pytest.mark.parametrize(
