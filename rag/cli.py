@@ -118,7 +118,7 @@ def ask(
     """
     values = load_settings(settings)
     with _owner_or_self(values) as door:
-        answered = cli_print.answer(_asking(door, question, conversation or uuid.uuid4().hex), as_json=as_json)
+        answered = cli_print.answer(_asking(door, question, _id_of(conversation)), as_json=as_json)
     raise typer.Exit(0 if answered else 1)
 
 
@@ -204,6 +204,11 @@ def _released(door: Address | Candor, source: str) -> int:
     if isinstance(door, Address):
         return release_through(door, source)
     return door.library.release(source, LOCAL_READER)
+
+
+def _id_of(conversation: str) -> str:
+    """What a conversation is known by: a name that somebody gave it stands in no file."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, conversation).hex if conversation else uuid.uuid4().hex
 
 
 def _asking(door: Address | Candor, question: str, conversation: str) -> Iterator[Shown]:

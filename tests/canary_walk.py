@@ -248,10 +248,12 @@ def _environment(walk: Walk) -> dict[str, str]:
 
 
 def _policy(walk: Walk) -> Path:
-    """The general preset without the guards that judge a text as a whole: planted texts may be kept out by them."""
+    """The general preset, but that the guards which judge a text as a whole flag alone: planted texts must get far."""
     general = (PRESETS / "general.toml").read_text(encoding="utf-8")
     file = walk.folder / "general.toml"
-    file.write_text(general.replace("\non = true", "\non = false"), encoding="utf-8")
+    for word in ("quarantine", "drop"):
+        general = general.replace(f'= "{word}"', '= "flag"')
+    file.write_text(general, encoding="utf-8")
     return file
 
 

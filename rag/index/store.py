@@ -85,7 +85,7 @@ class VectorStore:
             with zeroed_memory():
                 self._collection = self._open()
         except Exception as error:
-            where = f"the Chroma server at {url}" if url else f"the vectors at {folder}"
+            where = f"the Chroma server at {urlparse(url).hostname}" if url else f"the vectors at {folder}"
             raise StoreError(f"{where} cannot be opened ({type(error).__name__}); see candor doctor") from error
         self._batch = int(self._client.get_max_batch_size())
 
