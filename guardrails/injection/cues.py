@@ -14,11 +14,22 @@ if TYPE_CHECKING:
     import numpy as np
 
 TEXT_CUES = ("overrides", "reveals", "secret", "unbound", "assistant", "foreign")
-PIECE_CUES = (
+SHAPE_CUES = (  # and how a piece looks beside the others
     *TEXT_CUES,
-    *("unlike the rest", "unlike any", "unlike neighbours", "alone", "question", "about the reply", "table row"),
-    *("beside a table", "length", "first", "last", "code", "request", "request unlike the rest"),
+    *(
+        "alone",
+        "question",
+        "about the reply",
+        "table row",
+        "beside a table",
+        "length",
+        "first",
+        "last",
+        "code",
+        "request",
+    ),
 )
+PIECE_CUES = (*SHAPE_CUES, "like the rest", "like any", "like neighbours", "request unlike the rest")
 LONG = 400  # characters from which a piece counts as long
 
 _OVERRIDE = """
@@ -104,6 +115,30 @@ def of_text(text: str, english: float) -> list[float]:
     ]
 
 
+def of_shape(texts: Sequence[str], english: Sequence[float]) -> np.ndarray:
+    """Cues of the pieces of one passage that need no embedding, in the order of ``SHAPE_CUES``: (n, cues)."""
+    import numpy as np
+
+    count = len(texts)
+    rows = np.array([text.count("|") >= 2 for text in texts], dtype=float)
+    places = np.arange(count)
+    return np.column_stack(
+        [
+            [of_text(text, share) for text, share in zip(texts, english, strict=True)],
+            np.full(count, float(count == 1)),
+            [text.endswith("?") for text in texts],
+            [bool(_REPLY.search(text)) for text in texts],
+            rows,
+            rows.mean() * (1 - rows),
+            [min(len(text), LONG) / LONG for text in texts],
+            places == 0,
+            places == count - 1,
+            [bool(_CODE.search(text)) for text in texts],
+            [_is_request(text) for text in texts],
+        ]
+    ).astype(float)
+
+
 def of_pieces(texts: Sequence[str], english: Sequence[float], vectors: np.ndarray) -> np.ndarray:
     """Cues of the pieces of one passage, in the order of ``PIECE_CUES``: an instruction is often off its subject.
 
@@ -115,36 +150,16 @@ def of_pieces(texts: Sequence[str], english: Sequence[float], vectors: np.ndarra
     """
     import numpy as np
 
-    count = len(texts)
     weights = np.array([min(len(text), LONG // 2) for text in texts], dtype=float)[:, None]
     rest = (vectors * weights).sum(axis=0) - vectors * weights
     rest /= np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-6)
+    like = (vectors * rest).sum(axis=1)
     alike = vectors @ vectors.T
     np.fill_diagonal(alike, 0.0)
     beside = np.maximum(np.r_[np.diagonal(alike, 1), 0.0], np.r_[0.0, np.diagonal(alike, 1)])
-    rows = np.array([text.count("|") >= 2 for text in texts], dtype=float)
-    places = np.arange(count)
-    requests = np.array([_is_request(text) for text in texts], dtype=float)
-    like = (vectors * rest).sum(axis=1)
-    return np.column_stack(
-        [
-            [of_text(text, share) for text, share in zip(texts, english, strict=True)],
-            like,
-            alike.max(axis=1),
-            beside,
-            np.full(count, float(count == 1)),
-            [text.endswith("?") for text in texts],
-            [bool(_REPLY.search(text)) for text in texts],
-            rows,
-            rows.mean() * (1 - rows),
-            [min(len(text), LONG) / LONG for text in texts],
-            places == 0,
-            places == count - 1,
-            [bool(_CODE.search(text)) for text in texts],
-            requests,
-            requests * (1 - like),
-        ]
-    ).astype(float)
+    shape = of_shape(texts, english)
+    requests = shape[:, SHAPE_CUES.index("request")]
+    return np.column_stack([shape, like, alike.max(axis=1), beside, requests * (1 - like)])
 
 
 def _is_request(text: str) -> bool:

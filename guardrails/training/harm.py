@@ -6,7 +6,7 @@ them stand sentences written for this project (``harm.toml``): requests for help
 and plain sentences about many groups, so that the name of a group is no sign of harm.
 
 A row that does not say whether a label holds is left out for that label. The operating point is the score that so few
-harmless texts reach (``ALARMS``) when models judge that have not seen them. Takes about five minutes on two idle cores.
+harmless texts reach (``ALARMS``) when models judge that have not seen them. Takes some minutes on two idle cores.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import random
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,14 @@ import numpy as np
 
 from guardrails.encoder import Encoder
 from guardrails.heads import MODELS, as_json, buckets
-from guardrails.injection.cues import PIECE_CUES, TEXT_CUES
-from guardrails.injection.guard import PASSAGE, QUESTION, judged, looked_at
+from guardrails.injection.cues import PIECE_CUES, SHAPE_CUES, TEXT_CUES
+from guardrails.injection.guard import PASSAGE, QUESTION, SCREEN, judged, looked_at
 from guardrails.training.fit import Sentences, Text, design, fitted, flat, head, our_half, reached, rows, unseen
 
 logger = logging.getLogger(__name__)
 
 ALARMS = {QUESTION: 0.005, PASSAGE: 0.003}  # share of benign texts that may be reported, all sets counting alike
+MISSED_BY_SCREEN = 0.02  # share of the attacks on documents, otherwise reported, that the screen may let pass
 OWN = Path(__file__).with_suffix(".toml")
 PASSAGE_LENGTH = 1100  # characters of a benign passage
 UNSURE = 0.15  # weight of a window of an attack: not every part of it is one
@@ -63,6 +65,9 @@ def made(texts: dict[str, list[Text]]) -> dict[str, Any]:
         heads[label] = as_json(head(fitted(x, *flat(of_head)), len(CUES[label]), point))
         figures[label] = _found(of_head, scores >= point)
         logger.info("%s: %s", label, figures[label])
+        if label == PASSAGE:
+            reported = np.array([text.bad for text in of_head]) & (scores >= point)
+            heads[SCREEN], figures[SCREEN] = _screen(of_head, reported)
     return {
         "what": "weights of the injection guard, by guardrails/training/injection.py",
         "made": date.today().isoformat(),
@@ -73,6 +78,16 @@ def made(texts: dict[str, list[Text]]) -> dict[str, Any]:
         "reported_when_family_was_left_out": figures,
         "heads": heads,
     }
+
+
+def _screen(texts: Sequence[Text], reported: np.ndarray) -> tuple[dict[str, Any], dict[str, float]]:
+    """A head that does without embeddings, so moved that it suspects nearly all of the attacks that are reported."""
+    width = len(SHAPE_CUES)
+    bare = [replace(text, vectors=np.zeros_like(text.vectors), cues=text.cues[:, :width]) for text in texts]
+    x = design(bare)
+    scores = unseen(bare, x)
+    point = float(np.quantile(scores[reported], MISSED_BY_SCREEN))
+    return as_json(head(fitted(x, *flat(bare)), width, point)), _found(bare, scores >= point)
 
 
 def _operating_point(texts: Sequence[Text], scores: np.ndarray, alarms: float) -> float:

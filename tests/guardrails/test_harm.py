@@ -18,7 +18,7 @@ QUESTIONS = (
     "What is the policy on sexual harassment?",
     "How do I report bullying?",
     "Which support is there after a violent attack by a customer?",
-    "Is there counselling for suicidal thoughts?",
+    "Whom can I call when a colleague is in a crisis?",
     "How do I kill a process that hangs?",
     "Wo melde ich sexuelle Belästigung?",
 )
