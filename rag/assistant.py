@@ -10,6 +10,7 @@ from guardrails.audit.log import AuditLog
 from guardrails.encoder import Encoder
 from guardrails.gate import CheckFailed, Gate
 from guardrails.harm import SELF_HARM
+from guardrails.stream import BEFORE, LOOK_AHEAD
 from guardrails.types import Action, Checked, Context
 from rag.access import audience
 from rag.dialogue.memory import Memory
@@ -236,7 +237,9 @@ class Assistant:
     def _quote(self, given: Given, why: str) -> Iterator[Shown]:
         yield given.turn.noticed(why)
         for extract in quotable(given.found, MOST_QUOTED):
-            own = replace(given.context, evidence=(given.sources[extract.passage].evidence,))
+            evidence = given.sources[extract.passage].evidence
+            before, after = evidence.text[: extract.start][-BEFORE:], evidence.text[extract.end :][:LOOK_AHEAD]
+            own = replace(given.context, evidence=(evidence,), before=before, after=after)
             try:
                 yield from self._show(given, given.gate.sentence(_quoted(extract), own), quoted=True)
             except CheckFailed:
@@ -250,7 +253,7 @@ class Assistant:
     def _conclude(self, turn: Turn, *, broken: bool) -> Iterator[Shown]:
         if turn.dropped:
             what = "One sentence was" if turn.dropped == 1 else f"{turn.dropped} sentences were"
-            text = f"{what} left out, because the documents do not support what the model wrote there."
+            text = f"{what} left out, because a check did not let what the model wrote there pass."
             yield turn.noticed(text)
         if broken:
             yield turn.noticed(BROKEN_OFF)

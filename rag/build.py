@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -195,9 +196,9 @@ class Candor:
         """
         try:
             policies = PolicyFile(self.settings.guards.policy)
-            encoder = Encoder()
+            detector, encoder = self._detector(), Encoder()
             encoder.load()
-            guards = self._guards(encoder, policies, new_canary())
+            guards = self._guards(detector(), encoder, policies, new_canary())
         except (WeightsError, PolicyError) as error:
             raise _translated(error) from error
         chosen = [guard for guard in guards if guard.name not in without]
@@ -217,11 +218,11 @@ class Candor:
     def _load(self) -> None:
         state, run = self.settings.state, self.startup.run
         policies = PolicyFile(self.settings.guards.policy)
-        encoder = Encoder()
+        detector, encoder = self._detector(), Encoder()
         run("Language model", encoder.load)
         catalogue, vectors = run("Search index", lambda: _index(self.settings, encoder))
         canary = new_canary()
-        guards = run("Guards", lambda: self._guards(encoder, policies, canary))
+        guards = run("Guards", lambda: self._guards(detector(), encoder, policies, canary))
         checks = Checks(guards, self.settings.guards.seconds)
 
         def gate() -> Gate:
@@ -251,13 +252,24 @@ class Candor:
 
         self.startup.run(FIRST_DOCUMENTS, ingest)
 
-    def _guards(self, encoder: Encoder, policies: PolicyFile, canary: str) -> list[Guard]:
+    def _detector(self) -> Callable[[], ChildDetector]:
+        """Begin to start the process that looks for personal data, beside all else that loads; waits when called."""
         detector = ChildDetector()
         self._closers.append(detector.close)
-        try:
-            detector.load()
-        except ChildFailed as error:
-            raise InstallationError(f"the process that looks for personal data: {error}") from None
+        starting = ThreadPoolExecutor(1)
+        started = starting.submit(detector.load)
+        starting.shutdown(wait=False)
+
+        def ready() -> ChildDetector:
+            try:
+                started.result()
+            except ChildFailed as error:
+                raise InstallationError(f"the process that looks for personal data: {error}") from None
+            return detector
+
+        return ready
+
+    def _guards(self, detector: ChildDetector, encoder: Encoder, policies: PolicyFile, canary: str) -> list[Guard]:
         return [
             PiiGuard(detector),
             GroundingGuard(encoder),
