@@ -8,7 +8,6 @@ from guardrails.types import Context, Finding, Stage
 from rag.errors import ModelError
 from rag.generation.models import Turn
 
-
 STAGES: frozenset[Stage] = frozenset({"question", "passage", "sentence"})
 
 

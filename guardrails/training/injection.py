@@ -33,7 +33,7 @@ from guardrails.training.fit import Sentences, Text, design, fitted, flat, head,
 
 logger = logging.getLogger(__name__)
 
-ALARMS = {QUESTION: 0.005, PASSAGE: 0.003}  # share of benign texts that may be reported, all sets counting alike
+ALARMS = {QUESTION: 0.005, PASSAGE: 0.001}  # share of benign texts that may be reported, all sets counting alike
 MISSED_BY_SCREEN = 0.02  # share of the attacks on documents, otherwise reported, that the screen may let pass
 OWN = Path(__file__).with_suffix(".toml")
 PASSAGE_LENGTH = 1100  # characters of a benign passage

@@ -95,4 +95,8 @@ def test_a_folder_without_rows_is_refused(tmp_path: Path, guard: InjectionGuard)
 def test_attacks_are_found_and_requests_pass(
     shared_data: Path, guard: InjectionGuard, name: str, key: str, least: float, most: float
 ) -> None:
-    assert least <= measure(shared_data / "injection" / f"{name}.dev.jsonl.gz", guard=guard)[key] <= most
+    """On a sample: the figures on all rows are in tests/quality/injection.md."""
+    found = measure(
+        shared_data / "injection" / f"{name}.dev.jsonl.gz", limit=100 if key != "recall_user" else 20, guard=guard
+    )
+    assert least <= found[key] <= most

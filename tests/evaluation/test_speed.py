@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from guardrails.types import Context, Finding
+from guardrails.types import Context, Finding, Stage
 from rag.errors import DataError
 from rag.evaluation import speed, tutorial
 from rag.evaluation.trial import trial
@@ -19,6 +19,7 @@ from rag.types import Reader, Search
 
 class SlowGuard:
     name = "slow"
+    stages: frozenset[Stage] = frozenset({"sentence"})
 
     def check(self, text: str, context: Context) -> Sequence[Finding]:
         time.sleep(0.02)

@@ -252,5 +252,6 @@ def test_all_state_lies_in_one_folder(home: Home, tmp_path: Path) -> None:
         "TMPDIR": str(tmp_path),
     }
     command = [sys.executable, "-c", OFFLINE, "ask", QUESTION]
-    subprocess.run(command, env=environment, cwd=home.documents, capture_output=True, check=True)
+    done = subprocess.run(command, env=environment, cwd=home.documents, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
     assert [path for path in empty.rglob("*") if path.is_file()] == []
