@@ -41,15 +41,16 @@ class OutputGuard:
 
     Args:
         rules: the policy's part that is in force.
-        canary: words of the instructions that must never be written.
+        canaries: words of the instructions that must never be written.
     """
 
     name = "output"
     stages: frozenset[Stage] = frozenset({"sentence"})
 
-    def __init__(self, rules: Callable[[], Output], canary: str) -> None:
+    def __init__(self, rules: Callable[[], Output], *canaries: str) -> None:
         self._rules = rules
-        self._canary = re.compile(r"[\W_]*".join(canary), re.IGNORECASE)
+        shapes = (r"[\W_]*".join(map(re.escape, filter(str.isalnum, canary))) for canary in canaries)
+        self._canary = re.compile("|".join(shapes), re.IGNORECASE)
 
     def check(self, text: str, context: Context) -> list[Finding]:
         return [

@@ -32,6 +32,7 @@ from rag.assistant import Assistant, Parts
 from rag.dialogue.memory import Memory
 from rag.errors import CandorError, InstallationError, ModelError, SettingsError, StillLoading
 from rag.generation.models import ChatModel, chat_model
+from rag.generation.prompt import NEVER_SAID
 from rag.index.catalogue import Catalogue
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
@@ -275,7 +276,7 @@ class Candor:
             GroundingGuard(encoder),
             InjectionGuard(encoder),
             HarmGuard(encoder),
-            OutputGuard(lambda: policies.current().output, canary),
+            OutputGuard(lambda: policies.current().output, canary, NEVER_SAID),
         ]
 
     def _close_model(self) -> None:

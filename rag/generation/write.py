@@ -25,7 +25,7 @@ class Writer:
 
     Args:
         evidence_characters: how much of the sources the model is given.
-        canary: stands in the instructions, and must never stand in an answer.
+        canary: stands in the instructions of a model outside, and must never stand in an answer.
     """
 
     def __init__(self, evidence_characters: int, canary: str) -> None:
@@ -64,7 +64,9 @@ class Writer:
         # Earlier turns are told only where the question leans on them: others lead a small model astray.
         leaning = history if len(search.queries) > 1 else ()
         earlier: list[Turn] = [("human" if said.role == "user" else "ai", told(said.content)) for said in leaning]
-        pieces = _until_loop(model.stream(prompt(told(search.question), texts, earlier, self._canary)), model.name)
+        # A random mark would make what a small model writes a matter of chance: the one inside is told none.
+        mark = "" if model.inside else self._canary
+        pieces = _until_loop(model.stream(prompt(told(search.question), texts, earlier, mark)), model.name)
         for cut in _unrepeated(cuts(without_markers(pieces), gate.parts_a_value)):
             yield Cut(*map(names.restore, (cut.text, cut.before, cut.after))) if hides else cut
 
