@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import shutil
 import statistics
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -70,8 +71,8 @@ def measure(
       one call that embeds the same passages, sorted by length, and does nothing else. 1 would be no overhead at all.
     * ``ingest_over_langchain``: the same over LangChain's tutorial pipeline, both on the text and Markdown files of
       the folder; null where its packages are not installed.
-    * ``guards_over_generation``: time in the guards over time waiting for the model, over all questions; null when
-      the model said nothing.
+    * ``guards_over_generation``: time in which guards were at work, side by side counted once, over time waiting for
+      the model, over all questions; null when the model said nothing.
     * ``first_sentence_ms``: median over the questions that got an answer; null when none did.
     * ``first_sentence_added_ms``: of that, what checking adds: the guards over question and passages, and from the
       moment at which the model had written the sentence until it was shown; over answers that begin with the model's
@@ -116,21 +117,40 @@ class _Remembering(Encoder):
         return super().embed(texts)
 
 
-class TimedGuard:
-    """A guard and the seconds spent in it."""
+class Stopwatch:
+    """Seconds in which at least one of those who share it was at work."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._at_work = 0
+        self._since = 0.0
+        self._changing = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._changing:
+            if self._at_work == 0:
+                self._since = time.perf_counter()
+            self._at_work += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._changing:
+            self._at_work -= 1
+            if self._at_work == 0:
+                self.seconds += time.perf_counter() - self._since
+
+
+class TimedGuard:
+    """A guard with a stopwatch: those that run side by side share one."""
+
+    def __init__(self, guard: Guard, watch: Stopwatch) -> None:
         self.name = guard.name
         self.stages = guard.stages
-        self.seconds = 0.0
         self._guard = guard
+        self._watch = watch
 
     def check(self, text: str, context: Context) -> Sequence[Finding]:
-        begun = time.perf_counter()
-        try:
+        with self._watch:
             return self._guard.check(text, context)
-        finally:
-            self.seconds += time.perf_counter() - begun
 
 
 class TimedModel:
@@ -230,14 +250,14 @@ def _answering(settings: Settings, questions: Sequence[str], on_progress: OnProg
 def _timed_answers(candor: Candor, questions: Sequence[str], on_progress: OnProgress) -> _Timing:
     parts, given = candor.assistant.parts, candor.model()
     gate = parts.gate()
-    guards = [TimedGuard(guard) for guard in gate.checks.guards]
-    timed = Gate(Checks(guards), gate.policy)
+    watch = Stopwatch()
+    timed = Gate(Checks([TimedGuard(guard, watch) for guard in gate.checks.guards]), gate.policy)
     model = TimedModel(given) if given else None
     assistant = Assistant(replace(parts, gate=lambda: timed, model=lambda: model))
     firsts, added = [], []
     for number, question in enumerate(questions, start=1):
         begun = time.perf_counter()
-        spent = sum(guard.seconds for guard in guards)
+        spent = watch.seconds
         screening = 0.0  # guards before anything is written
         first: float | None = None
         for piece in assistant.ask(question, f"speed-{number}", LOCAL_READER):
@@ -245,10 +265,10 @@ def _timed_answers(candor: Candor, questions: Sequence[str], on_progress: OnProg
                 first = (now := time.perf_counter()) - begun
                 written = model.written_at(len(piece.text)) if model and not piece.quoted else None
                 added += [screening + now - written] if written else []
-            screening = sum(guard.seconds for guard in guards) - spent if first is None else screening
+            screening = watch.seconds - spent if first is None else screening
         firsts += [] if first is None else [first]
         on_progress("Answering", number, len(questions))
-    return _Timing(sum(guard.seconds for guard in guards), model.seconds if model else 0.0, firsts, added)
+    return _Timing(watch.seconds, model.seconds if model else 0.0, firsts, added)
 
 
 def _query_ms(size: int, settings: Settings, seed: int) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,10 +46,21 @@ class SlowModel:
 
 
 def test_time_in_a_guard_is_kept() -> None:
-    guard = speed.TimedGuard(SlowGuard())
+    watch = speed.Stopwatch()
+    guard = speed.TimedGuard(SlowGuard(), watch)
     assert guard.check("", Context()) == []
-    assert guard.seconds >= 0.02
+    assert watch.seconds >= 0.02
     assert guard.name == "slow"
+
+
+def test_guards_side_by_side_count_once() -> None:
+    watch = speed.Stopwatch()
+    both = [threading.Thread(target=speed.TimedGuard(SlowGuard(), watch).check, args=("", Context())) for _ in "ab"]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert 0.02 <= watch.seconds < 0.038
 
 
 def test_only_the_waiting_for_a_model_counts() -> None:
