@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from guardrails.checks import Checks
 from guardrails.encoder import Encoder
 from guardrails.gate import Gate
+from guardrails.injection import InjectionGuard
+from guardrails.policy import PolicyFile
 from guardrails.types import Context, Finding, Guard
 from rag.access import LOCAL_READER
 from rag.assistant import Assistant
@@ -195,9 +197,10 @@ class _Timing:
 
 
 def _over_bare_encode(folder: Path, settings: Settings) -> float:
-    encoder = _Remembering()
+    encoder, judging = _Remembering(), Encoder()
     encoder.load()
-    whole = min(_ingestion_seconds(folder, settings, encoder) for _ in range(ROUNDS))
+    judging.load()
+    whole = min(_ingestion_seconds(folder, settings, encoder, judging) for _ in range(ROUNDS))
     texts = encoder.texts[: len(encoder.texts) // ROUNDS]
     if not texts:
         raise DataError(f"{folder} holds no document that can be read")
@@ -219,14 +222,21 @@ def _over_langchain(folder: Path, settings: Settings) -> float | None:
         if not texts.exists():
             return None
         pipeline = tutorial.Pipeline(settings.chunks.size, settings.chunks.overlap)
-        ours = min(_ingestion_seconds(texts, settings, encoder) for _ in range(ROUNDS))
+        ours = min(_ingestion_seconds(texts, settings, encoder, encoder) for _ in range(ROUNDS))
         theirs = min(_seconds(lambda: pipeline.ingest(texts)) for _ in range(ROUNDS))
     return round(theirs / ours, 3)
 
 
-def _ingestion_seconds(folder: Path, settings: Settings, encoder: Encoder) -> float:
+def _ingestion_seconds(folder: Path, settings: Settings, encoder: Encoder, judging: Encoder) -> float:
+    """
+    Args:
+        judging: embeds for the guard that screens what is ingested.
+    """
+    gate = Gate(Checks([InjectionGuard(judging)]), PolicyFile(settings.guards.policy).current())
     with trial(settings) as index:
-        ingestion = Ingestion(index.catalogue, index.vectors, encoder, settings.chunks)
+        ingestion = Ingestion(
+            index.catalogue, index.vectors, encoder, settings.chunks, lambda chunk: gate.quarantines(chunk.text)
+        )
         return _seconds(lambda: list(ingestion([folder])))
 
 
