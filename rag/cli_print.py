@@ -80,7 +80,8 @@ def _ingestion_table(seen: Sequence[Ingested], counts: Counter[IngestState]) -> 
     states: tuple[IngestState, ...] = ("added", "replaced", "unchanged", "removed", "failed")
     say(", ".join(f"{counts[state]} {state}" for state in states))
     if held := sum(ingested.held for ingested in seen):
-        say(f"{_chunks(held)} set aside: they read like instructions to the assistant; see Sources")
+        reads = "it reads" if held == 1 else "they read"
+        say(f"{_chunks(held)} set aside: {reads} like instructions to the assistant; see Sources")
 
 
 def released(source: str, count: int, *, as_json: bool) -> None:
