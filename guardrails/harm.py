@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from guardrails.canonical import Folded, views
-from guardrails.encoder import Encoder
-from guardrails.heads import buckets, card, in_english, windows
+from guardrails.heads import HeadsGuard, buckets, card, in_english, windows
 from guardrails.types import Context, Finding, Stage
 
 SELF_HARM = "self-harm"
@@ -18,7 +17,7 @@ REASONS = {
 }
 
 
-class HarmGuard:
+class HarmGuard(HeadsGuard):
     """Judges a reader's question, or a sentence of an answer. May be shared by threads.
 
     One head for each label; a text is looked at as a whole and by neighbouring sentences together. By each sentence
@@ -27,23 +26,6 @@ class HarmGuard:
 
     name = "harm"
     stages: frozenset[Stage] = frozenset({"question", "sentence"})
-
-    def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
-        """
-        Args:
-            threshold: how sure before something is reported, 0 to 1. None: as measured.
-        """
-        self._encoder = encoder
-        self._threshold = threshold
-
-    def load(self) -> None:
-        """Get ready now rather than at the first question."""
-        self._encoder.load()
-        card(self.name)
-
-    @property
-    def threshold(self) -> float:
-        return card(self.name).threshold if self._threshold is None else self._threshold
 
     def check(self, text: str, context: Context) -> list[Finding]:
         """At most one finding of each label: the part of the text that is surest, the shortest of several."""

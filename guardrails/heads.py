@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from guardrails.encoder import Encoder
 from guardrails.stream import sentences
 
 if TYPE_CHECKING:
@@ -82,6 +83,29 @@ def card(name: str) -> Card:
         for label, head in values["heads"].items()
     }
     return Card(heads, values["threshold"])
+
+
+class HeadsGuard:
+    """What guards that judge by the heads of a card share: the encoder, and from where on they report."""
+
+    name: str  # of the guard, and of its card
+
+    def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
+        """
+        Args:
+            threshold: how sure before something is reported, 0 to 1. None: as measured.
+        """
+        self._encoder = encoder
+        self._threshold = threshold
+
+    def load(self) -> None:
+        """Get ready now rather than at the first question."""
+        self._encoder.load()
+        card(self.name)
+
+    @property
+    def threshold(self) -> float:
+        return card(self.name).threshold if self._threshold is None else self._threshold
 
 
 def buckets(text: str) -> list[int]:

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from guardrails.canonical import Folded, views
-from guardrails.encoder import Encoder
-from guardrails.heads import Card, buckets, card, in_english, pieces, windows
+from guardrails.heads import Card, HeadsGuard, buckets, card, in_english, pieces, windows
 from guardrails.injection.cues import of_pieces, of_shape, of_text
 from guardrails.types import Context, Finding, Stage
 
@@ -43,28 +42,11 @@ class Part:
     probability: float
 
 
-class InjectionGuard:
+class InjectionGuard(HeadsGuard):
     """Judges a reader's question, or a passage of a document. May be shared by threads."""
 
     name = "injection"
     stages: frozenset[Stage] = frozenset({"question", "passage"})
-
-    def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
-        """
-        Args:
-            threshold: how sure before something is reported, 0 to 1. None: as measured.
-        """
-        self._encoder = encoder
-        self._threshold = threshold
-
-    def load(self) -> None:
-        """Get ready now rather than at the first question."""
-        self._encoder.load()
-        card(self.name)
-
-    @property
-    def threshold(self) -> float:
-        return card(self.name).threshold if self._threshold is None else self._threshold
 
     def check(self, text: str, context: Context) -> list[Finding]:
         """One finding for each run of sentences concerned.
