@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from rag.errors import SettingsError
+from rag.types import Limits
 
 PREFIX = "CANDOR_"
 NOT_SETTINGS = frozenset({"CANDOR_SETTINGS", "CANDOR_TORCH", "CANDOR_TEST_DATA"})  # read elsewhere, by these names
@@ -26,6 +27,19 @@ def default_state() -> Path:
 
 class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ingest(Part):
+    """What reading one file may cost; the fields of ``Limits``."""
+
+    seconds: float = Field(Limits().seconds, ge=1, le=3600, description="to read one file")
+    megabytes: int = Field(Limits().megabytes, ge=256, description="of memory, to read one file")
+    pages: int = Field(Limits().pages, ge=1, description="most pages or slides of one file")
+    characters: int = Field(Limits().characters, ge=1000, description="most characters of text of one file")
+
+    @property
+    def limits(self) -> Limits:
+        return Limits(**self.model_dump())
 
 
 class Chunks(Part):
@@ -84,6 +98,7 @@ class Settings(Part):
     """Everything that can be set. Built by ``load``."""
 
     state: Path = Field(default_factory=default_state, description="the one folder that everything is kept in")
+    ingest: Ingest = Ingest()
     chunks: Chunks = Chunks()
     retrieval: Retrieval = Retrieval()
     generation: Generation = Generation()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
 
+SECTION_MARK = " > "  # between the headings of a section's path
 EVERYONE = "everyone"  # the group that every reader belongs to
 
 
@@ -29,6 +30,16 @@ class Meta:
     public_contacts: bool = False  # its contact data is meant for every reader
     groups: frozenset[str] = frozenset({EVERYONE})  # who may read it
     superseded_by: str = ""  # source of the document that replaced it
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What reading one file may cost. Beyond it the file is refused, with the limit that it met."""
+
+    seconds: float = 60.0
+    megabytes: int = 2048  # of memory, where the system can limit it; a package may unpack to half of it
+    pages: int = 5_000  # slides too
+    characters: int = 10_000_000  # of text; 5 000 full pages
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +72,7 @@ class Chunk:
     start: int  # characters from the beginning of the document
     end: int  # exclusive
     page: int | None = None  # on which it starts; counted from 1, as printed
+    section: str = ""  # the headings above it, outermost first, SECTION_MARK between; without the title
     public_contacts: bool = False
     superseded_by: str = ""
     quarantine: Quarantine = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rag.index.catalogue import STOP_WORDS, TERM
+from rag.index.keywords import STOP_WORDS, TERM
 from rag.types import Message, Search
 
 FEW_WORDS = 3  # content words; with fewer, a message after others rarely makes sense alone

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from guardrails.encoder import Encoder
 from guardrails.stream import sentences
-from rag.index.catalogue import STOP_WORDS, TERM
+from rag.index.keywords import STOP_WORDS, TERM
 from rag.types import Passage
 
 OVERLAP_WEIGHT = 0.2  # of shared words beside closeness of meaning; see tests/quality/DECISIONS.md

@@ -6,98 +6,18 @@ drop them, and ``leftovers`` names the documents whose vectors must still go.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    DateTime,
-    ForeignKey,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    Text,
-    delete,
-    func,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from guardrails.database import open_sqlite, writing
 from rag.errors import StoreError
+from rag.index import keywords, tables
+from rag.index.tables import chunks, documents, facts, failures, leftovers, metadata
 from rag.types import Chunk, Document, Ingested, Shelved
-
-metadata = MetaData()
-documents = Table(
-    "documents",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("path", String, nullable=False, unique=True),  # absolute; where the file was read
-    Column("root", String, nullable=False, index=True),  # the folder that was ingested
-    Column("file_hash", String, nullable=False),
-    Column("source", String, nullable=False, unique=True),
-    Column("title", String, nullable=False),
-    Column("pages", Integer),
-    Column("audience", String, nullable=False, index=True),  # its groups, sorted, "," between
-    Column("public_contacts", Boolean, nullable=False),
-    Column("superseded_by", String, nullable=False),
-    Column("sample", Boolean, nullable=False),
-    Column("ingested_at", DateTime, nullable=False),
-)
-chunks = Table(
-    "chunks",
-    metadata,
-    Column("rowid", Integer, primary_key=True),
-    Column("id", String, nullable=False, unique=True),
-    Column("document_id", ForeignKey("documents.id"), nullable=False, index=True),
-    Column("title", String, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("start", Integer, nullable=False),
-    Column("end", Integer, nullable=False),
-    Column("page", Integer),
-    Column("quarantine", String, nullable=False, server_default=""),
-)
-leftovers = Table("leftovers", metadata, Column("document_id", String, primary_key=True))
-failures = Table(
-    "failures",
-    metadata,
-    Column("path", String, primary_key=True),
-    Column("root", String, nullable=False),
-    Column("source", String, nullable=False),
-    Column("reason", String, nullable=False),
-)
-facts = Table("facts", metadata, Column("name", String, primary_key=True), Column("value", String, nullable=False))
-
-KEYWORDS = (
-    """CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
-        title, text, content='chunks', content_rowid='rowid', tokenize='porter unicode61 remove_diacritics 2')""",
-    """CREATE TRIGGER IF NOT EXISTS words_of_new AFTER INSERT ON chunks BEGIN
-        INSERT INTO words(rowid, title, text) VALUES (new.rowid, new.title, new.text); END""",
-    """CREATE TRIGGER IF NOT EXISTS words_of_gone AFTER DELETE ON chunks BEGIN
-        INSERT INTO words(words, rowid, title, text) VALUES ('delete', old.rowid, old.title, old.text); END""",
-)
-TERM = re.compile(r"\w+")
-TITLE_WEIGHT = 2.0  # of a title's words over a text's, in BM25
-# Too common to tell passages apart; they would only make the search slower.
-STOP_WORDS = frozenset(
-    TERM.findall(
-        """
-        a an and are as at be been but by can could did do does for from had has have how i if in is it its me my of on
-        or our shall should so that the their them there these they this those to us was we were what when where which
-        who whom whose why will with would you your
-        """
-    )
-)
 
 
 class Catalogue:
@@ -107,10 +27,8 @@ class Catalogue:
         self._engine = open_sqlite(path, durable=True)
         metadata.create_all(self._engine)
         with writing(self._engine) as connection:
-            for statement in KEYWORDS:
-                connection.exec_driver_sql(statement)
-            if "quarantine" not in {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(chunks)")}:
-                connection.exec_driver_sql("ALTER TABLE chunks ADD COLUMN quarantine VARCHAR NOT NULL DEFAULT ''")
+            tables.bring_up_to_date(connection)
+            keywords.prepare(connection)
 
     def settle(self, name: str, value: str) -> None:
         """State a fact of the whole index once, e.g. its embedding model.
@@ -261,24 +179,8 @@ class Catalogue:
 
     def keyword_search(self, question: str, audiences: Sequence[str], limit: int) -> list[str]:
         """Ids of the chunks that share words with a question, best BM25 first. Any text is a valid question."""
-        terms = dict.fromkeys(term.casefold() for term in TERM.findall(question))
-        wanted = [term for term in terms if term not in STOP_WORDS] or list(terms)
-        if not wanted or not audiences:
-            return []
-        query = text(
-            "SELECT chunks.id FROM words JOIN chunks ON chunks.rowid = words.rowid "
-            "JOIN documents ON documents.id = chunks.document_id "
-            "WHERE words MATCH :terms AND documents.audience IN (SELECT value FROM json_each(:audiences)) "
-            "ORDER BY bm25(words, :title_weight, 1.0), chunks.id LIMIT :limit"
-        )
-        values = {
-            "terms": " OR ".join(f'"{term}"' for term in wanted[:64]),
-            "audiences": json.dumps(list(audiences)),
-            "title_weight": TITLE_WEIGHT,
-            "limit": limit,
-        }
         with self._engine.connect() as connection:
-            return list(connection.scalars(query, values))
+            return keywords.search(connection, question, audiences, limit)
 
     def count(self) -> tuple[int, int]:
         """How many documents and chunks there are."""
@@ -343,7 +245,7 @@ def _document_row(document: Document) -> dict[str, Any]:
 
 
 def _chunk_row(chunk: Chunk) -> dict[str, Any]:
-    names = ("id", "document_id", "title", "text", "start", "end", "page", "quarantine")
+    names = ("id", "document_id", "title", "section", "text", "start", "end", "page", "quarantine")
     return {name: getattr(chunk, name) for name in names}
 
 
@@ -356,6 +258,7 @@ def _chunk(row: Any) -> Chunk:
         row.start,
         row.end,
         row.page,
+        row.section,
         row.public_contacts,
         row.newer_title or "",
         row.quarantine,

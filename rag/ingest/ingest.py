@@ -202,7 +202,7 @@ class Ingestion:
 
 def embedded_text(chunk: Chunk) -> str:
     """What stands for a chunk in the vector index: the title tells what it is about when it does not say so itself."""
-    return f"{chunk.title}\n{chunk.text}"
+    return "\n".join(part for part in (chunk.title, chunk.section, chunk.text) if part)
 
 
 def hash_of(path: Path) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from rag.errors import LoadError, NoText
 from rag.ingest.clean import has_words
+from rag.ingest.limits import check_pages
 from rag.ingest.pdf_page import page_text
 from rag.ingest.titles import best_title, first_heading
-from rag.types import Document
+from rag.types import Document, Limits
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
@@ -35,7 +36,7 @@ LETTER = re.compile(r"[^\W\d_]")
 UNFINISHED = re.compile(r"[^.!?:;…。]\s*$")  # a page that ends so goes on, in mid-sentence, on the next
 
 
-def load_pdf(path: Path, source: str) -> Document:
+def load_pdf(path: Path, source: str, limits: Limits) -> Document:
     """Read a PDF's text in reading order; ``page_starts`` has an entry for every page, empty ones too.
 
     Raises:
@@ -43,6 +44,7 @@ def load_pdf(path: Path, source: str) -> Document:
         NoText: it is sound, but its pages are pictures, or empty.
     """
     with _opened(path) as pdf:
+        check_pages(path, len(pdf), limits)
         pages = [page_text(pdf, number) for number in range(len(pdf))]
         _check(path, pdf, pages)
         title = _title(source, pdf, pages)

@@ -7,6 +7,7 @@ lines serves every kind of file. Knows nothing about chunks.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +20,7 @@ NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d_].*[^.,;:!?\s]\s*$")  
 ITEM = re.compile(r"\s*(?:[-*+•–]|\(?\d{1,3}[.)]|\(?[a-z][.)])\s+\S")  # noqa: RUF001 - a dash may begin an item
 ROW = re.compile(r"\s*\||.*\S \| ?\S|.*\S ?\| \S")
 TABLE_RULE = re.compile(r"\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$")
+LOWEST = 7  # level of a heading that has no mark; Markdown has six
 LONGEST_HEADING = 100  # characters, where nothing but its look makes a line a heading
 
 
@@ -29,6 +31,15 @@ class Line:
     start: int
     end: int
     kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading and where its section begins."""
+
+    start: int
+    level: int  # from 1, outermost
+    words: str
 
 
 def read_lines(text: str, rows: bool = False) -> list[Line]:
@@ -57,6 +68,38 @@ def read_lines(text: str, rows: bool = False) -> list[Line]:
 def heading_text(line: str) -> str:
     """A heading's words, without the marks that make it one; "" for an underline."""
     return "" if RULE.match(line) else re.sub(r"^\s*#{1,6}\s+|\s+#+\s*$", "", line).strip()
+
+
+def headings(text: str, lines: Sequence[Line]) -> list[Heading]:
+    """The headings of a text in order, with their levels.
+
+    A level is told by the mark: ``##``, the depth of a number such as 3.1, the kind of underline in order of first
+    use. A heading that only stands alone is below those.
+    """
+    found: list[Heading] = []
+    underlines: dict[str, int] = {}
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
+        raw = text[line.start : line.end]
+        words = heading_text(raw) if line.kind == "heading" else ""
+        if not words:
+            continue
+        below = text[following.start : following.end].strip() if following else ""
+        found.append(Heading(line.start, _level(raw, below, underlines), words))
+    return found
+
+
+def _level(raw: str, below: str, underlines: dict[str, int]) -> int:
+    """
+    Args:
+        below: the line under it.
+        underlines: the level of each kind of underline that was seen; added to.
+    """
+    if MARKED.match(raw):
+        return len(raw.lstrip().partition(" ")[0])
+    if below and RULE.match(below):
+        return underlines.setdefault(below[0], len(underlines) + 1)
+    number = re.match(r"[\d.]+", raw)
+    return number[0].strip(".").count(".") + 1 if number else LOWEST
 
 
 def is_table_rule(line: str) -> bool:

@@ -15,8 +15,8 @@ from enum import IntEnum
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from rag.ingest.outline import Line, is_table_rule, read_lines
-from rag.types import Chunk, Document
+from rag.ingest.outline import Heading, Line, headings, is_table_rule, read_lines
+from rag.types import SECTION_MARK, Chunk, Document
 
 TABLES = frozenset([".csv", ".tsv", ".xlsx"])  # every line of these is a row
 FULL_ENOUGH = 0.5  # of what fits: from here on a better place to cut is taken although more would fit
@@ -26,6 +26,7 @@ CLOSERS = "'\"\u2019\u201d\u00bb)\\]*_\u300d\u300f"  # quotation marks, brackets
 OPENERS = "\"'\u201c\u2018\u00ab(\\[\u00bf\u00a1"
 WIDE_STOPS = "\u3002\uff01\uff1f"  # of Chinese and Japanese, which put no space after them
 SENTENCE_END = re.compile(rf"[.!?\u2026][{CLOSERS}]*\s+(?=[^\s\W_a-z]|[{OPENERS}])|[{WIDE_STOPS}][{CLOSERS}]*\s*(?=\S)")
+UNDER_HEADING = re.compile(r"\n(?=.*\w)")  # a line of words below the heading's own
 ENDS_SENTENCE = re.compile(rf"[.!?;\u2026{WIDE_STOPS}][{CLOSERS}]*\s*$")
 ABBREVIATION = re.compile(
     r"(?:\b(?:mr|mrs|ms|dr|prof|st|no|nos|fig|sec|art|vs|etc|e\.g|i\.e|cf|al|inc|ltd|co|corp|dept|approx|bzw|ca|nr|abs"
@@ -70,10 +71,12 @@ def split(document: Document, size: int, overlap: int) -> list[Chunk]:
     spans = [
         span for start, end in _sections(text, cuts, size) for span in _divide(text, cuts, start, end, size, overlap)
     ]
-    return [_chunk(document, *span) for span in spans]
+    found = headings(text, lines)
+    places, paths = [heading.start for heading in found], ["", *_paths(document.title, found)]
+    return [_chunk(document, paths[_headings_before(text, places, start)], start, end) for start, end in spans]
 
 
-def _chunk(document: Document, start: int, end: int) -> Chunk:
+def _chunk(document: Document, section: str, start: int, end: int) -> Chunk:
     pages = document.page_starts
     return Chunk(
         document_id=document.id,
@@ -83,9 +86,27 @@ def _chunk(document: Document, start: int, end: int) -> Chunk:
         start=start,
         end=end,
         page=bisect_right(pages, start) if pages else None,
+        section=section,
         public_contacts=document.meta.public_contacts,
         superseded_by=document.meta.superseded_by,
     )
+
+
+def _paths(title: str, found: Sequence[Heading]) -> Iterator[str]:
+    """For each heading the path from the title down to it, without the title itself."""
+    path: list[Heading] = []
+    for heading in found:
+        path = [above for above in path if above.level < heading.level] + [heading]
+        yield SECTION_MARK.join(part.words for part in path if part.words != title)
+
+
+def _headings_before(text: str, places: Sequence[int], start: int) -> int:
+    """How many headings stand before the first words of a chunk that are none."""
+    count = bisect_right(places, start)
+    if count and places[count - 1] == start:
+        while count < len(places) and not UNDER_HEADING.search(text, places[count - 1], places[count]):
+            count += 1
+    return count
 
 
 def _cuts(text: str, lines: Sequence[Line]) -> _Cuts:

@@ -156,3 +156,18 @@ def test_why_the_splitter_is_our_own() -> None:
     assert starts.count(5) > 1
     ours = [chunk.start for chunk in chunks_of(text, 6, 3)]
     assert len(set(ours)) == len(ours)
+
+
+@pytest.mark.parametrize(
+    ("text", "sections"),
+    [
+        ("# Leave\n\n## Parental\n\n{0}\n\n### Pay\n\n{0}\n\n## Unpaid\n\n{0}", ["Parental", "Parental > Pay", "Unpaid"]),
+        ("Guide\n=====\n\n{0}\n\nUse\n---\n\n{0}\n\nMore\n=====\n\n{0}", ["Guide", "Guide > Use", "More"]),
+        ("{0}\n\n3 Travel by land and sea\n\n3.1 Travel by train\n\n{0}", ["", "Travel by train"]),
+    ],
+)
+def test_a_chunk_names_the_headings_above_it(text: str, sections: list[str]) -> None:
+    words = "Words that fill the section well enough to be a chunk of their own. " * 6
+    document = Document("leave.md", "Leave", text.format(words.strip()))
+    found = [chunk.section for chunk in split(document, 500, 0)]
+    assert [section.removeprefix("3.1 ") for section in found] == sections
