@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,3 +43,20 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction that writes: committed at the end, rolled back when anything is raised."""
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+def fold(engine: Engine) -> None:
+    """Write what the write-ahead file holds into the database, and empty it. Waits for readers, at most 10 s."""
+    _alone(engine, "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def compact(engine: Engine) -> None:
+    """Write the database anew, so that nothing is left of what was deleted. Needs as much disk as it holds."""
+    _alone(engine, "VACUUM")
+    fold(engine)
+
+
+def _alone(engine: Engine, statement: str) -> None:
+    """Run what must not stand in a transaction."""
+    with closing(engine.raw_connection()) as connection:
+        connection.cursor().execute(statement).fetchall()

@@ -7,9 +7,12 @@ one that was put elsewhere does not open.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 NONCE_BYTES = 12  # random: good for 2**32 texts under one key
 
@@ -20,6 +23,11 @@ class Unreadable(Exception):
 
 def new_key() -> bytes:
     return AESGCM.generate_key(256)
+
+
+def combined(keys: Sequence[bytes]) -> bytes:
+    """One key out of several, in their order. Without any one of them it cannot be made again."""
+    return HKDF(SHA256(), 32, None, b"candor combined").derive(b"".join(keys))
 
 
 def seal(text: str, key: bytes, belongs_to: str) -> bytes:

@@ -25,7 +25,7 @@ from rag.index.retrieve import Retriever
 from rag.screen import Source, screen
 from rag.settings import Settings
 from rag.turn import Turn
-from rag.types import Done, Message, Outcome, Reader, Search, Shown, Status
+from rag.types import Done, Message, Outcome, Passage, Reader, Search, Shown, Status
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +63,11 @@ def no_matter(ids: Sequence[str]) -> None:
     """Where nobody keeps what was set aside, it is set aside again."""
 
 
+def all_there(passages: Sequence[Passage]) -> Sequence[Passage]:
+    """Where nobody purges documents, none has gone since it was found."""
+    return passages
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the assistant works with; see ``rag/build.py``."""
@@ -76,6 +81,7 @@ class Parts:
     memory: Memory
     hold: Callable[[Sequence[str]], None] = no_matter  # told the ids of chunks that must not be used again
     canary: str = ""  # stands in the model's instructions
+    still_there: Callable[[Sequence[Passage]], Sequence[Passage]] = all_there  # those whose document has not gone since
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +161,9 @@ class Assistant:
         yield Status("Searching the documents…")
         search = understand(message, history)
         passages = self._parts.retrieve(search, reader)
+        turn.found(passages, history)
+        # After the keys were fetched: what is purged from now on takes along what is recorded with them.
+        passages = list(self._parts.still_there(passages))
         screened = screen(gate, passages, asked)
         sources = screened.sources
         if screened.unchecked:
@@ -273,7 +282,8 @@ class Assistant:
         turn.close(outcome)
         said = [Message("user", message[:LONGEST_QUESTION])]
         if turn.sentences:
-            said.append(Message("assistant", "".join(turn.sentences).strip()))
+            rests_on = tuple(sorted(key.id for key in turn.rests_on))
+            said.append(Message("assistant", "".join(turn.sentences).strip(), rests_on))
         try:
             self._parts.memory.add(turn.conversation, reader, *said)
         except StoreError as error:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from guardrails.audit.keys import DocumentKey, Quoted
 from guardrails.audit.log import AuditLog
 from guardrails.types import Action, Checked, Finding, GuardRun, Origin, Status
 from rag.access import actor
 from rag.errors import NotRecorded
 from rag.screen import Screened, Source
-from rag.types import Citation, Mark, Notice, Outcome, Reader, Sentence
+from rag.types import Citation, Mark, Message, Notice, Outcome, Passage, Reader, Sentence
 
 BEST_FIRST: tuple[Status, ...] = ("skipped", "ran", "failed", "timed out")
+RUN = 5  # words; who shares so many in a row with a document, quotes it
+_WORD = re.compile(r"\w+")
 _STAND_IN = re.compile(r"<[A-Z_]+(?: \*{4}\w{1,4})?>")
 
 
@@ -39,6 +42,9 @@ class Turn:
         self._reasons: set[str] = set()
         self._unchecked: set[str] = set()  # guards that the reader was told about
         self.sentences: list[str] = []  # shown so far
+        self._keys: dict[str, DocumentKey] = {}  # by source
+        self._quotable: list[tuple[str, tuple[DocumentKey, ...]]] = []  # what a sentence may quote, in bare words
+        self.rests_on: set[DocumentKey] = set()  # keys of the documents that what was shown so far quotes
         self.dropped = 0
         self.closed = False
 
@@ -47,6 +53,21 @@ class Turn:
         self._append(
             "asked", _facts(checked), {"question": checked.kept.text, "findings": _rows(checked.kept.findings, {})}
         )
+
+    def found(self, passages: Sequence[Passage], history: Sequence[Message]) -> None:
+        """Fetch the keys that quotations are sealed with. One that is destroyed from now on erases what is yet to come.
+
+        Args:
+            history: what the model may be told of the conversation before; it quotes documents as well.
+        """
+        said = [message for message in history if message.rests_on]
+        try:
+            self._keys = self._log.keys_of(passage.chunk.source for passage in passages)
+            known = self._log.keys({id for message in said for id in message.rests_on})
+        except SQLAlchemyError as error:
+            raise NotRecorded(f"nothing is shown: keys cannot be written ({type(error).__name__})") from None
+        self._quotable = [(_bare(p.chunk.text), (self._keys[p.chunk.source],)) for p in passages]
+        self._quotable += [(_bare(m.content), tuple(known[id] for id in m.rests_on)) for m in said]
 
     def searched(self, screened: Screened, relevance: float) -> None:
         if screened.quarantined:
@@ -58,7 +79,13 @@ class Turn:
             "guards": [asdict(run) for run in _summed(screened.runs)],
         }
         evidence = [
-            {"id": s.evidence.id, "source": s.kept.source, "title": s.kept.title, "text": s.checked.kept.text}
+            {
+                "id": s.evidence.id,
+                "quoted": Quoted(
+                    {"source": s.kept.source, "title": s.kept.title, "text": s.checked.kept.text},
+                    (self._keys[s.passage.chunk.source],),
+                ),
+            }
             for s in screened.sources
         ]
         self._append("searched", facts, {"evidence": evidence})
@@ -74,17 +101,17 @@ class Turn:
             "quoted": quoted,
             "cited": [c.number for c in sentence.citations] if sentence else [],
         }
+        words = checked.kept.text  # the reader's own values, which they saw, are left out here
+        rests_on = self._rests_on(checked, sources)
         payload = {
-            "written": checked.kept.text,
-            "shown": checked.kept.text
-            if sentence
-            else "",  # the reader's own values, which they saw, are left out here
+            "quoted": Quoted({"written": words, "shown": words if sentence else ""}, rests_on),
             "findings": _rows(checked.kept.findings, sources),
         }
         self._append("sentence", facts, payload)
         self.dropped += checked.action is Action.DROP
         if sentence:
             self.sentences.append(sentence.text)
+            self.rests_on.update(rests_on)
         return sentence
 
     def noticed(self, text: str) -> Notice:
@@ -116,6 +143,19 @@ class Turn:
             "ai_notice": True,
         }
         self._append("closed", facts, {})
+
+    def _rests_on(self, checked: Checked, sources: Mapping[str, Source]) -> tuple[DocumentKey, ...]:
+        """The keys of the documents that a sentence is supported by or quotes; of all it may quote when there are none.
+
+        Words that nothing supports may be a document's all the same.
+        """
+        ids = {span.evidence_id for finding in checked.kept.findings for span in finding.support}
+        found = {self._keys[sources[id].passage.chunk.source] for id in ids if id in sources}
+        runs = _runs(checked.kept.text)
+        for words, keys in self._quotable:
+            if any(run in words for run in runs):
+                found.update(keys)
+        return tuple(found or {key for _, keys in self._quotable for key in keys})
 
     def _flag(self, checked: Checked) -> None:
         for finding in checked.shown.findings or checked.kept.findings:
@@ -173,6 +213,16 @@ def _summed(runs: Iterable[GuardRun]) -> list[GuardRun]:
         worst = max(known.status, run.status, key=BEST_FIRST.index)
         total[run.guard] = GuardRun(run.guard, worst, round(known.milliseconds + run.milliseconds, 3))
     return list(total.values())
+
+
+def _bare(text: str) -> str:
+    """The words alone, a blank between and around them."""
+    return f" {' '.join(_WORD.findall(text.casefold()))} "
+
+
+def _runs(text: str) -> list[str]:
+    words = _WORD.findall(text.casefold())
+    return [f" {' '.join(words[at : at + RUN])} " for at in range(len(words) - RUN + 1)]
 
 
 def _facts(checked: Checked) -> dict[str, Any]:

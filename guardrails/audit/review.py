@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from guardrails.audit.alarms import CHECKING, GuardAlarm, guard_alarms
+from guardrails.audit.keys import Erased
 from guardrails.audit.log import AuditLog, Event
 from guardrails.gate import CheckFailed, Gate, redact
-from guardrails.types import Finding, GuardRun, Origin, Span
+from guardrails.types import Action, Finding, GuardRun, Origin, Span
 
 State = Literal["open", "judged", "all"]
 Verdict = Literal["right", "wrong", "unsure"]
 VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "unsure")
 LONGEST_REASON = 2000  # characters
+PASSAGE_ERASED = "The passage was erased with its document on {}."
+NOT_SHOWN = (Action.DROP.name, Action.WITHHOLD.name)
+SENTENCE_ERASED = "These words were erased on {}, with a document that they rested on."
 
 
 class ReviewError(Exception):
@@ -230,18 +234,29 @@ def _checks(of_kind: Mapping[str, Sequence[Event]]) -> Iterable[SeenChecks]:
 def _evidence(searched: Iterable[Event]) -> tuple[SeenEvidence, ...]:
     passages = [passage for event in searched for passage in _payload(event).get("evidence", ())]
     return tuple(
-        SeenEvidence(number, passage["id"], passage["source"], passage["title"], passage["text"])
+        _passage(number, passage["id"], passage.get("quoted", passage))
         for number, passage in enumerate(passages, start=1)
     )
+
+
+def _passage(number: int, id: str, quoted: Mapping[str, str] | Erased) -> SeenEvidence:
+    if isinstance(quoted, Erased):
+        return SeenEvidence(number, id, "", "Erased document", PASSAGE_ERASED.format(quoted.on))
+    return SeenEvidence(number, id, quoted["source"], quoted["title"], quoted["text"])
 
 
 def _sentence(event: Event) -> SeenSentence:
     payload = _payload(event)
     findings = tuple(_finding(row) for row in payload.get("findings", ()))
+    quoted = payload.get("quoted", payload)
+    if isinstance(quoted, Erased):  # what the findings point at is gone; what they say is not
+        findings = tuple(replace(finding, start=0, end=0, support=()) for finding in findings)
+        words = SENTENCE_ERASED.format(quoted.on)
+        quoted = {"written": words, "shown": words if event.facts["action"] not in NOT_SHOWN else ""}
     facts = event.facts
     return SeenSentence(
-        payload.get("written", ""),
-        payload.get("shown", ""),
+        quoted.get("written", ""),
+        quoted.get("shown", ""),
         facts["action"],
         findings,
         tuple(facts["cited"]),

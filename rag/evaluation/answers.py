@@ -171,10 +171,10 @@ class _Kept:
     @classmethod
     def of(cls, log: AuditLog, turn: str) -> _Kept:
         events = log.read(turn=turn, kind=["searched", "sentence"])
-        passages = [p for event in events if event.kind == "searched" for p in (event.payload or {})["evidence"]]
+        found = [p for event in events if event.kind == "searched" for p in (event.payload or {})["evidence"]]
         written = [event for event in events if event.kind == "sentence"]
-        shown = tuple(text for event in written if (text := (event.payload or {})["shown"]))
-        evidence = tuple(Evidence(p["id"], p["text"], p["title"]) for p in passages)
+        shown = tuple(text for event in written if (text := (event.payload or {})["quoted"]["shown"]))
+        evidence = tuple(Evidence(p["id"], p["quoted"]["text"], p["quoted"]["title"]) for p in found)
         return cls(shown, evidence, any(event.facts["action"] in ("FLAG", "DROP") for event in written))
 
     def is_grounded(self, guard: Guard, text: str, row: Row) -> bool:

@@ -57,7 +57,8 @@ def house(
     tmp_path: Path, index: tuple[Catalogue, VectorStore], encoder: Encoder, guards: tuple[PiiGuard, GroundingGuard]
 ) -> Iterator[House]:
     settings = Settings(state=tmp_path)
-    log, memory = AuditLog(tmp_path / "audit.sqlite"), Memory(tmp_path / "conversations.sqlite")
+    log = AuditLog(tmp_path / "audit.sqlite")
+    memory = Memory(tmp_path / "conversations.sqlite", log.keys)
     retrieve = Retriever(*index, encoder, settings.retrieval)
     parts = Parts(settings, encoder, retrieve, lambda: None, gate_of(guards), log, memory)
     yield House(parts, log)

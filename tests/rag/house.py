@@ -82,4 +82,4 @@ def outcome(shown: list[Shown]) -> str:
 
 
 def everything_recorded(house: House) -> str:
-    return "\n".join(house.log.export())
+    return "\n".join(map(str, house.log.read()))

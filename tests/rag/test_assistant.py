@@ -61,7 +61,7 @@ def test_what_is_shown_is_on_disk_before(house: House) -> None:
         if isinstance(piece, Sentence):
             seen += 1
             last = AuditLog(house.log.path).read(newest=1)[0]
-            assert (last.kind, last.payload["shown"]) == ("sentence", piece.text)  # type: ignore[index]
+            assert (last.kind, last.payload["quoted"]["shown"]) == ("sentence", piece.text)  # type: ignore[index]
     assert seen == 2
 
 
@@ -83,7 +83,7 @@ def test_what_cannot_be_recorded_is_not_shown(house: House, events: int) -> None
         shown += answer
     with pytest.raises(StopIteration):
         next(answer)
-    recorded = [event.payload["shown"] for event in house.log.read(kind="sentence")]  # type: ignore[index]
+    recorded = [event.payload["quoted"]["shown"] for event in house.log.read(kind="sentence")]  # type: ignore[index]
     assert [piece.text for piece in shown if isinstance(piece, Sentence)] == recorded
 
 
@@ -136,7 +136,7 @@ def test_a_guard_that_fails_withholds_the_answer(
     assert len([piece for piece in shown if isinstance(piece, Sentence)]) <= sound
     assert (notices(shown)[-1], outcome(shown)) == (WITHHELD, "withheld")
     if name == "pii":
-        assert not any(event.payload["written"] for event in house.log.read(kind="sentence")[sound:])  # type: ignore[index]
+        assert not any(event.payload["quoted"]["written"] for event in house.log.read(kind="sentence")[sound:])  # type: ignore[index]
     assert "guard failure" in ReviewDesk(house.log).queue(LOCAL_READER)[0].reasons
 
 
