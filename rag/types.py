@@ -106,6 +106,7 @@ class Message:
 
     role: Literal["user", "assistant"]
     content: str
+    rests_on: tuple[int, ...] = ()  # ids of the keys of the documents that it quotes, in the audit log
 
 
 @dataclass(frozen=True, slots=True)
