@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, delete, func, insert, select, update
 
 from guardrails.database import open_sqlite, writing
 from rag.errors import StoreError
@@ -116,7 +116,7 @@ class Catalogue:
                 newer.c.title.label("newer_title"),
             )
             .outerjoin(chunks, chunks.c.document_id == documents.c.id)
-            .outerjoin(newer, newer.c.source == documents.c.superseded_by)
+            .outerjoin(newer, _supersedes(newer, audiences))
             .where(documents.c.audience.in_(audiences))
             .group_by(documents.c.id)
             .order_by(documents.c.source)
@@ -139,9 +139,7 @@ class Catalogue:
     def quarantined(self, source: str) -> list[Chunk]:
         """The chunks of a document that are held back, in order."""
         query = (
-            _visible_chunks()
-            .where(documents.c.source == source, chunks.c.quarantine == "held")
-            .order_by(chunks.c.start)
+            _chunks_for([]).where(documents.c.source == source, chunks.c.quarantine == "held").order_by(chunks.c.start)
         )
         with self._engine.connect() as connection:
             return [_chunk(row) for row in connection.execute(query)]
@@ -173,7 +171,7 @@ class Catalogue:
 
     def chunks(self, ids: Sequence[str], audiences: Sequence[str]) -> dict[str, Chunk]:
         """The chunks with these ids that are visible to these audiences; others are left out."""
-        query = _visible_chunks().where(chunks.c.id.in_(ids), documents.c.audience.in_(audiences))
+        query = _chunks_for(audiences).where(chunks.c.id.in_(ids), documents.c.audience.in_(audiences))
         with self._engine.connect() as connection:
             return {row.id: _chunk(row) for row in connection.execute(query)}
 
@@ -209,6 +207,11 @@ class Catalogue:
             for table in (chunks, documents, leftovers, failures):
                 connection.execute(delete(table))
 
+    @property
+    def engine(self) -> Engine:
+        """For what looks after the file as a whole; see ``rag/index/remains.py``."""
+        return self._engine
+
     def close(self) -> None:
         self._engine.dispose()
 
@@ -218,12 +221,17 @@ def audience_of(groups: frozenset[str]) -> str:
     return ",".join(sorted(group.replace(",", " ") for group in groups))
 
 
-def _visible_chunks() -> Select[Any]:
+def _supersedes(newer: FromClause, audiences: Sequence[str]) -> ColumnElement[bool]:
+    """Which document is the newer one; one that these audiences may not see is not hinted at."""
+    return (newer.c.source == documents.c.superseded_by) & newer.c.audience.in_(audiences)
+
+
+def _chunks_for(audiences: Sequence[str]) -> Select[Any]:
     newer = documents.alias("newer")
     return (
         select(chunks, documents.c.source, documents.c.public_contacts, newer.c.title.label("newer_title"))
         .join(documents, documents.c.id == chunks.c.document_id)
-        .outerjoin(newer, newer.c.source == documents.c.superseded_by)
+        .outerjoin(newer, _supersedes(newer, audiences))
     )
 
 
