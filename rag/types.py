@@ -195,7 +195,7 @@ class SetAside:
     why: str  # one plain sentence
 
 
-IngestState = Literal["added", "replaced", "unchanged", "removed", "failed"]
+IngestState = Literal["added", "replaced", "moved", "unchanged", "removed", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,8 @@ class Ingested:
     chunks: int = 0
     reason: str = ""  # failed: why, in one line
     held: int = 0  # chunks in quarantine
+    seconds: float = 0.0  # reading it, and its part of what embedding took
+    size: int = 0  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,3 +218,28 @@ class Progress:
     done: int  # files
     total: int
     latest: Ingested | None = None  # None: nothing finished since the last one
+    chunks: int = 0  # embedded, or found to be embedded already
+    size: int = 0  # bytes of the files that are done
+    seconds: float = 0.0  # since it began
+    left: float | None = None  # seconds to go, as far as can be told
+    waiting: bool = False  # for another ingestion to end
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that store, keyword index and folder do not agree on."""
+
+    what: str  # in plain words
+    where: str  # source or path
+    count: int = 1
+    mended: bool = True
+    reason: str = ""  # why it could not be mended
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was compared."""
+
+    documents: int
+    chunks: int
+    files: int

@@ -34,6 +34,7 @@ chunks = Table(
     Column("end", Integer, nullable=False),
     Column("page", Integer),
     Column("quarantine", String, nullable=False, server_default=""),
+    Column("digest", String, nullable=False, server_default="", index=True),  # of what was embedded, and how
 )
 leftovers = Table("leftovers", metadata, Column("document_id", String, primary_key=True))
 failures = Table(
@@ -50,6 +51,7 @@ facts = Table("facts", metadata, Column("name", String, primary_key=True), Colum
 def bring_up_to_date(connection: Connection) -> None:
     """Add the columns that an index of an earlier version lacks."""
     known = {row[1] for row in connection.exec_driver_sql("PRAGMA table_info(chunks)")}
-    for column in ("quarantine", "section"):
+    for column in ("quarantine", "section", "digest"):
         if column not in known:
             connection.exec_driver_sql(f"ALTER TABLE chunks ADD COLUMN {column} VARCHAR NOT NULL DEFAULT ''")
+    connection.exec_driver_sql("CREATE INDEX IF NOT EXISTS ix_chunks_digest ON chunks (digest)")
