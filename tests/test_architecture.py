@@ -25,6 +25,7 @@ LINES = 400
 DOORS = {
     "chromadb": ["rag/index/store.py"],
     "cryptography": ["guardrails/audit/*.py", "guardrails/sealed.py"],
+    "docutils": ["rag/ingest/load_rst.py"],
     "docx": ["rag/ingest/load_docx.py"],
     "fastapi": ["rag/remote.py", "rag/web/*.py"],
     "filelock": ["rag/owner.py"],
@@ -37,7 +38,7 @@ DOORS = {
     "phonenumbers": ["guardrails/pii/*.py"],
     "pptx": ["rag/ingest/load_pptx.py"],
     "presidio_analyzer": ["guardrails/pii/*.py"],
-    "pypdfium2": ["rag/ingest/load_pdf.py", "rag/ingest/pdf_page.py"],
+    "pypdfium2": ["rag/ingest/load_pdf.py", "rag/ingest/pdf_*.py"],
     "rfc8785": ["guardrails/audit/*.py", "guardrails/policy.py"],
     "rich": ["rag/cli*.py"],
     "selectolax": ["rag/ingest/load_html.py"],

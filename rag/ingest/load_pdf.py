@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from rag.errors import LoadError, NoText
 from rag.ingest.clean import has_words
 from rag.ingest.limits import check_pages
+from rag.ingest.mapped import MappedText, joined, put_in
 from rag.ingest.pdf_page import page_text
 from rag.ingest.titles import best_title, first_heading
 from rag.types import Document, Limits
@@ -43,20 +44,25 @@ def load_pdf(path: Path, source: str, limits: Limits) -> Document:
         LoadError: it is locked, protected or damaged.
         NoText: it is sound, but its pages are pictures, or empty.
     """
-    with _opened(path) as pdf:
+    with opened(path) as pdf:
         check_pages(path, len(pdf), limits)
-        pages = [page_text(pdf, number) for number in range(len(pdf))]
-        _check(path, pdf, pages)
-        title = _title(source, pdf, pages)
-    text, starts = _join(without_running_lines(pages))
-    empty = sum(not has_words(page) for page in pages)
+        pages = pages_of(pdf)
+        texts = [page.text for page in pages]
+        _check(path, pdf, texts)
+        title = _title(source, pdf, texts)
+    text, starts = join(pages)
+    empty = sum(not has_words(page) for page in texts)
     if empty:
         logger.warning("%s: %d of %d pages have no text layer and were not read", source, empty, len(pages))
-    return Document(source, title, text, page_starts=starts)
+    return Document(source, title, text.text, page_starts=starts)
+
+
+def pages_of(pdf: PdfDocument) -> list[MappedText]:
+    return [page_text(pdf, number) for number in range(len(pdf))]
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[PdfDocument]:
+def opened(path: Path) -> Iterator[PdfDocument]:
     import pypdfium2
 
     try:
@@ -106,47 +112,47 @@ def _title(source: str, pdf: PdfDocument, pages: list[str]) -> str:
     return best_title(source, named, first_heading(pages[0]))
 
 
-def without_running_lines(pages: list[str]) -> list[str]:
+def join(pages: Sequence[MappedText]) -> tuple[MappedText, tuple[int, ...]]:
+    """The pages as the document's text, and where each begins. A sentence that spans two stays one paragraph."""
+    before = ""
+    parts: list[MappedText] = []
+    starts: list[int] = []
+    length = 0
+    for page in _without_running_lines(pages):
+        if length and page.text:
+            goes_on = UNFINISHED.search(before) and not page.text.startswith("#")
+            parts.append(put_in("\n" if goes_on else "\n\n"))
+            length += len(parts[-1].text)
+        starts.append(length)
+        parts.append(page)
+        length += len(page.text)
+        before = page.text or before
+    return joined(parts), tuple(starts)
+
+
+def _without_running_lines(pages: Sequence[MappedText]) -> list[MappedText]:
     """The pages without the head and foot lines that most of them share but for a number.
 
     They would stand in the middle of sentences that span two pages. What has words stays where it comes first.
     """
-    shared = Counter(key for page in pages for key in set(_edges(page).values()))
-    running = {key for key, n in shared.items() if n > 1 and n > sum(map(bool, pages)) / 2}
+    edges = [_edges(page.text) for page in pages]
+    shared = Counter(key for found in edges for key in set(found.values()))
+    running = {key for key, n in shared.items() if n > 1 and n > sum(bool(page.text) for page in pages) / 2}
     known = {key for key in running if not LETTER.search(key)}  # page numbers alone
-    kept: list[str] = []
-    for page in pages:
-        found = _edges(page)
-        lines = [line for place, line in enumerate(page.split("\n")) if found.get(place) not in known]
-        kept.append("\n".join(lines).strip("\n"))
+    kept: list[MappedText] = []
+    for page, found in zip(pages, edges, strict=True):
+        lines = [line for place, line in enumerate(_lines(page)) if found.get(place) not in known]
+        kept.append(joined(lines, "\n").strip("\n"))
         known |= running & set(found.values())
     return kept
+
+
+def _lines(page: MappedText) -> list[MappedText]:
+    return [page[found.start() : found.end()] for found in re.finditer(r"(?m)^.*$", page.text)]
 
 
 def _edges(page: str) -> dict[int, str]:
     """The lines at the top and bottom of a page that may be running ones, by their place; headings are not."""
     lines = [(place, line) for place, line in enumerate(page.split("\n")) if line]
     edges = [*lines[:EDGE], *lines[-EDGE:]]
-    return {place: _but_for_numbers(line) for place, line in edges if not line.startswith("#")}
-
-
-def _but_for_numbers(line: str) -> str:
-    return re.sub(r"\d+", "0", line)
-
-
-def _join(pages: list[str]) -> tuple[str, tuple[int, ...]]:
-    """The pages as one text, and where each begins. A sentence that spans two pages stays one paragraph."""
-    text = ""
-    parts: list[str] = []
-    starts: list[int] = []
-    length = 0
-    for page in pages:
-        if length and page:
-            gap = "\n" if UNFINISHED.search(text) and not page.startswith("#") else "\n\n"
-            parts.append(gap)
-            length += len(gap)
-        starts.append(length)
-        parts.append(page)
-        length += len(page)
-        text = page or text
-    return "".join(parts), tuple(starts)
+    return {place: re.sub(r"\d+", "0", line) for place, line in edges if not line.startswith("#")}

@@ -1,142 +1,138 @@
-"""The words of one PDF page, with its paragraphs and headings.
-
-A page has only characters with places and sizes. What is a heading or a new paragraph is told from those.
-"""
+"""The words of one PDF page as they stand on it: PDFium's characters, in its order, line by line."""
 
 from __future__ import annotations
 
+import ctypes
 import re
 import unicodedata
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from statistics import median_low
 from typing import TYPE_CHECKING
 
-from rag.ingest.clean import one_line, tidy
+from rag.ingest.mapped import PAIRS, MappedText
+from rag.ingest.pdf_layout import HYPHEN, Piece, paragraphs
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfTextPage
 
-HYPHEN = "\ufffe"  # how PDFium marks a word that is divided at the end of a line
-LARGER = 1.15  # times the page's usual size: a heading
-GAP = 1.5  # times the usual distance of lines: a new paragraph
-LONGEST_HEADING = 120  # characters
-LETTERS = re.compile(r"[^\W\d_]{2,}")
+LINE_END = (0x0A, 0x0D)
+DIVIDES = 0x02  # PDFium's own code for the hyphen of a divided word
+WIDE = 1.0  # times the size: a gap between columns, not between words
+MARKER = re.compile(r"[^\w\s]|o|\(?\w{1,4}[.)]|\d+(?:\.\d+){2,}")  # what stands before the words of a list
+
+Box = tuple[float, float, float, float]  # left, bottom, right, top; in points
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    top: float  # of its first letter, in points from the bottom of the page
-    last: float  # the same of its last letter: lower, where PDFium has joined a divided word of two lines
-    size: float  # of its first letter, in points
-
-
-def page_text(pdf: PdfDocument, number: int) -> str:
-    """The text layer of page ``number`` (from 0); "" where it has none, or where no character can be decoded."""
+def page_text(pdf: PdfDocument, number: int) -> MappedText:
+    """The text layer of page ``number`` (from 0); empty where it has none, or where no character can be decoded."""
     page = pdf[number]
     words = page.get_textpage()
     try:
-        return tidy(_paragraphs(_read(words)))
+        return read_words(words)
     finally:
         words.close()
         page.close()
 
 
-def _read(page: PdfTextPage) -> list[_Line]:
-    """The page's lines. Characters that its fonts give no meaning to are left out: their codes are rubbish."""
+def read_words(page: PdfTextPage) -> MappedText:
+    """Characters that a page's fonts give no meaning to are left out: their codes are rubbish."""
+    codes = codes_of(page)
+    return paragraphs([piece for n, line in enumerate(_lines(page, codes)) for piece in _pieces(page, n, line)]).tidy()
+
+
+def codes_of(page: PdfTextPage) -> list[int]:
+    """What each character of a page says, in UTF-16; a pair takes two places."""
     import pypdfium2.raw as raw
 
-    lines: list[_Line] = []
-    line: list[int] = []  # indexes of its characters
-    codes = [raw.FPDFText_GetUnicode(page, index) for index in range(page.count_chars())]
-    for index, code in enumerate(codes):
-        if code in (0x0A, 0x0D):
-            lines += [_line(page, line, codes)] if line else []
-            line = []
-        elif not raw.FPDFText_HasUnicodeMapError(page, index):
-            line.append(index)
-    return lines + ([_line(page, line, codes)] if line else [])
+    unicode, raw_page = raw.FPDFText_GetUnicode, page.raw
+    codes = [unicode(raw_page, index) for index in range(page.count_chars())]
+    for index in (index for index, code in enumerate(codes) if code == DIVIDES):
+        codes[index] = ord(HYPHEN) if raw.FPDFText_IsHyphen(page, index) else DIVIDES
+    return codes
 
 
-def _line(page: PdfTextPage, line: list[int], codes: list[int]) -> _Line:
+def _lines(page: PdfTextPage, codes: Sequence[int]) -> Iterator[MappedText]:
+    """The lines that hold anything but white space."""
     import pypdfium2.raw as raw
 
-    text = "".join(chr(codes[index]) for index in line)
-    if any(0x0590 <= codes[index] < 0x0900 for index in line):
-        text = _right_to_left(page, line, text)
-    text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    inked = [index for index in line if not chr(codes[index]).isspace()] or line
-    _, bottom, _, top = page.get_charbox(inked[0], loose=True)
-    size = raw.FPDFText_GetFontSize(page, inked[0])
-    # A size of 1 is no size: such files scale the whole page instead.
-    return _Line(text, top, page.get_charbox(inked[-1], loose=True)[3], size if size > 2 else top - bottom)
+    unknown, raw_page = raw.FPDFText_HasUnicodeMapError, page.raw
+    line: list[int] = []
+    for index, code in enumerate([*codes, LINE_END[0]]):
+        if code not in LINE_END:
+            if not unknown(raw_page, index):
+                line.append(index)
+            continue
+        if any(0x0590 <= codes[index] < 0x0900 for index in line):
+            line = _right_to_left(page, line, codes)
+        text = "".join(chr(codes[index]) for index in line)
+        if text.strip():
+            yield MappedText(text, tuple(line))
+        line = []
 
 
-def _right_to_left(page: PdfTextPage, line: list[int], text: str) -> str:
+def _right_to_left(page: PdfTextPage, line: Sequence[int], codes: Sequence[int]) -> list[int]:
     """Undo a reversal: PDFium turns right-to-left words round, also those that the file gives in reading order.
 
     It does the latter with replacement text, all of whose characters it puts into one and the same box.
     """
-    boxes = [page.get_charbox(index) for index in line]
-    result = ""
-    start = 0
-    for end in range(1, len(text) + 1):
-        if end < len(text) and boxes[end] == boxes[start] and _joins(text[end]) and _joins(text[start]):
-            continue
-        result += text[start:end][::-1] if end - start > 1 else text[start:end]
-        start = end
-    return result
+    result: list[int] = []
+    group = [line[0]]
+    for before, index in pairwise(line):
+        same = page.get_charbox(before) == page.get_charbox(index)
+        if not (same and _joins(codes[before]) and _joins(codes[index])):
+            result += reversed(group)
+            group = []
+        group.append(index)
+    return [*result, *reversed(group)]
 
 
-def _joins(character: str) -> bool:
-    return unicodedata.bidirectional(character) in {"R", "AL", "NSM"}
+def _joins(code: int) -> bool:
+    return unicodedata.bidirectional(chr(code)) in {"R", "AL", "NSM"}
 
 
-def _paragraphs(lines: list[_Line]) -> str:
-    """The lines with a blank one between paragraphs, divided words joined, headings marked."""
-    usual = _usual_size(lines)
-    distance = _usual_distance(lines)
-    text = ""
-    before: _Line | None = None
-    for line in lines:
-        if not line.text.strip():
-            continue
-        if before and text.endswith(HYPHEN):
-            text = text[:-1]
-        elif before:
-            text += "\n\n" if _begins_paragraph(before, line, usual, distance) else "\n"
-        text += f"## {one_line(line.text)}" if _is_heading(line, usual) else line.text.rstrip()
-        before = line
-    return _join_divided(text)
+def _pieces(page: PdfTextPage, number: int, line: MappedText) -> Iterator[Piece]:
+    """The line, cut at wide gaps; right-to-left text is left whole."""
+    import pypdfium2.raw as raw
+
+    line = line.strip()
+    words = [(found.start(), found.end()) for found in re.finditer(r"\S+", line.text)]
+    boxes = [(char_box(page, line.at[start]), char_box(page, line.at[end - 1])) for start, end in words]
+    first = boxes[0][0]
+    size = raw.FPDFText_GetFontSize(page, line.at[0])
+    # A size of 1 is no size: such files scale the whole page instead.
+    size = size if size > 2 else first[3] - first[1]
+    backwards = any(0x0590 <= ord(sign) < 0x0900 for sign in line.text)
+    begun = 0
+    for at in range(1, len(words) + 1):
+        if at < len(words):
+            wide = boxes[at][0][0] - boxes[at - 1][1][2] > WIDE * size and not backwards
+            if not wide or (not begun and MARKER.fullmatch(line.text, 0, words[at - 1][1])):
+                continue
+        inside = [box for pair in boxes[begun:at] for box in pair]
+        text = line[words[begun][0] : words[at - 1][1]].sub(PAIRS, _merged)
+        left, right = min(box[0] for box in inside), max(box[2] for box in inside)
+        ends = _height(page, line.at[words[begun][0]]), _height(page, line.at[words[at - 1][1] - 1])
+        yield Piece(text, number, left, right, *ends, size)
+        begun = at
 
 
-def _join_divided(text: str) -> str:
-    """Take out the hyphens of divided words; before a capital or a digit it is a hyphen of the word's own."""
-    return re.sub(rf"{HYPHEN}\s*(?=(\w)?)", lambda mark: "" if (mark[1] or "a").islower() else "-", text)
+def _height(page: PdfTextPage, index: int) -> float:
+    """Of the line that a character stands on: its box differs from font to font."""
+    import pypdfium2.raw as raw
+
+    x, y = ctypes.c_double(), ctypes.c_double()
+    raw.FPDFText_GetCharOrigin(page.raw, index, ctypes.byref(x), ctypes.byref(y))
+    return y.value
 
 
-def _usual_size(lines: list[_Line]) -> float:
-    sizes: Counter[float] = Counter()
-    for line in lines:
-        sizes[round(line.size, 1)] += len(line.text)
-    return sizes.most_common(1)[0][0] if sizes else 0.0
+def _merged(pair: re.Match[str]) -> str:
+    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
-def _usual_distance(lines: list[_Line]) -> float:
-    same = [(above, below) for above, below in pairwise(lines) if abs(above.size - below.size) < 0.1]
-    down = [step for above, below in same if (step := above.last - below.top) > 1]
-    return median_low(down) if down else 0.0
+def char_box(page: PdfTextPage, index: int) -> Box:
+    """Where a character stands, with the room that its font leaves around it."""
+    import pypdfium2.raw as raw
 
-
-def _is_heading(line: _Line, usual: float) -> bool:
-    words = one_line(line.text)
-    return line.size > LARGER * usual and len(words) <= LONGEST_HEADING and bool(LETTERS.search(words))
-
-
-def _begins_paragraph(before: _Line, line: _Line, usual: float, distance: float) -> bool:
-    step = before.last - line.top
-    if _is_heading(before, usual) and _is_heading(line, usual):
-        return step > GAP * max(distance, before.size)
-    return abs(before.size - line.size) > 0.1 * usual or step > GAP * distance > 0
+    box = raw.FS_RECTF()
+    raw.FPDFText_GetLooseCharBox(page.raw, index, ctypes.byref(box))
+    return box.left, box.bottom, box.right, box.top
