@@ -1,21 +1,37 @@
 """Complete removal: afterwards no file of the state folder holds a byte of what the document said.
 
-Rows, words and vectors go; the files that held them are rewritten; the file goes if it was handed in through the page;
-the key of what the record and the conversations quote of it is destroyed, unless it is on legal hold. Then every file
-is searched for what the document said, and what is found is told.
+Rows, words and vectors go; the files that held them are written anew; the file goes if it was handed in through the
+page; the key of what the record and the conversations quote of it is destroyed, unless it is on legal hold. Then every
+file is searched for what the document said, and what is found is told.
 
-Killed at any moment, the same call completes it; so does ``resume``, which belongs at the start of a process.
+``begin`` is quick: from then on nobody finds the document, and what quoted it cannot be read. ``complete`` writes the
+files anew, for all that was begun, and searches them. A journal keeps what they are searched for until that is done;
+killed at any moment, ``complete`` goes on where it stopped. It belongs at the start of a process.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import os
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from guardrails.audit import erase
 from guardrails.audit.log import AuditLog
+from rag.access import actor, require
+from rag.bytescan import ByteScan, pieces
+from rag.errors import LoadError
+from rag.index import remains
 from rag.index.catalogue import Catalogue
 from rag.index.store import VectorStore
+from rag.ingest.meta import SIDE_CAR
 from rag.types import Reader
+
+MOST_WORDS = 200  # long words of a document that are looked for in the index of words
+_LONG_WORD = re.compile(r"\b[a-z]{10,}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,44 +40,185 @@ class Purged:
 
     source: str
     chunks: int  # that were removed; 0 when the document had been removed before
-    searched: int  # pieces of its text that every file was searched for; 0: its text was not known any more
-    held: bool  # a legal hold keeps the key of what the record quotes of it; destroyed when the hold is lifted
+    pieces: int  # sentences of it that every file was searched for; 0: nobody knew any more what it said
+    held_since: str  # a legal hold keeps what the record quotes of it since then; erased when it is lifted
     elsewhere: tuple[str, ...]  # other documents that say the same in part: their words stay
     left: tuple[str, ...]  # files of the state folder that still hold something of it; empty: it is gone
-    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """One document of the journal."""
+
+    source: str
+    actor: str
+    path: str  # of its file; "" when it is not known
+    texts: tuple[str, ...]
+    is_out: bool = False  # of the index
+    held_since: str = ""
 
 
 class Purge:
-    """Purges documents of one state folder. One at a time; asking goes on meanwhile, ingesting waits.
+    """Purges documents of one state folder. Asking goes on meanwhile; ingesting waits while vectors are written anew.
 
     Args:
         state: the folder; everything below it is searched.
+        remove: takes a document out of the index, with its words and vectors; nothing happens where there is none.
     """
 
-    def __init__(self, state: Path, catalogue: Catalogue, vectors: VectorStore, log: AuditLog) -> None:
+    def __init__(
+        self, state: Path, catalogue: Catalogue, vectors: VectorStore, log: AuditLog, remove: Callable[[str], object]
+    ) -> None:
         self._state = state
         self._catalogue = catalogue
         self._vectors = vectors
         self._log = log
+        self._remove = remove
+        self._journal = state / "purge.json"
+        self._noting = threading.RLock()
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, source: str, reader: Reader) -> Purged:
-        """Purge one document, whether it is still there or was removed before.
+        """Purge one document, whether it is in the index or was removed before.
 
         Raises:
             NotAllowed: the reader is no editor.
             LoadError: there is, and was, no such document.
-            StoreError: a file cannot be rewritten; the same call completes it.
         """
-        raise NotImplementedError
+        self.begin(source, reader)
+        return next(purged for purged in self.complete() if purged.source == source)
+
+    def begin(self, source: str, reader: Reader) -> None:
+        """Take a document out of the index, and destroy the key of what quotes it. ``complete`` does the rest.
+
+        Raises:
+            NotAllowed: the reader is no editor.
+            LoadError: there is, and was, no such document.
+        """
+        require(reader, "editor")
+        texts = remains.texts_of(self._catalogue, source)
+        if not texts and not erase.is_known(self._log, source):
+            raise LoadError(source, "there is no such document")
+        paths = [path for path, (known, _) in self._catalogue.files().items() if known == source]
+        begun = Begun(source, actor(reader), paths[0] if paths else "", tuple(texts))
+        with self._noting:
+            self._note([*(other for other in self._begun() if other.source != source), begun])
+            self._take_out(begun)
+
+    def complete(self) -> list[Purged]:
+        """Complete every purge that was begun; what became of each. Nothing happens where there is none."""
+        with self._one_at_a_time:
+            with self._noting:
+                for waiting in self._begun():
+                    if not waiting.is_out:
+                        self._take_out(waiting)
+                begun = self._begun()
+            if not begun:
+                return []
+            self._rewrite()
+            done = self._searched(begun)
+            for purged, of in zip(done, begun, strict=True):
+                erase.record_purge(self._log, of.source, of.actor, _counts(purged))
+            with self._noting:
+                self._note([later for later in self._begun() if later not in begun])
+        self._log.fold()
+        return done
 
     def removed(self, reader: Reader) -> int:
-        """Purge what ordinary removal has left of documents that are gone: files are rewritten, keys destroyed.
+        """Purge whatever was removed from the index so far, by whichever way; how many documents the record quoted.
 
-        Returns:
-            How many documents that were.
+        What they said is not known any more: the files are written anew, but cannot be searched.
         """
-        raise NotImplementedError
+        require(reader, "editor")
+        there = [source for source, _ in self._catalogue.files().values()]
+        count = erase.erase_all_but(self._log, there, actor(reader))
+        self._rewrite()
+        self._log.fold()
+        return count
 
-    def resume(self) -> Purged | None:
-        """Complete a purge that was interrupted; None when there is none."""
-        raise NotImplementedError
+    def _take_out(self, begun: Begun) -> None:
+        self._remove(begun.source)
+        path = Path(begun.path)
+        if begun.path and path.is_relative_to(self._state):
+            for file in (path, path.with_name(path.name + SIDE_CAR)):
+                file.unlink(missing_ok=True)
+        held_since = erase.erase(self._log, begun.source, begun.actor)
+        others = [other for other in self._begun() if other.source != begun.source]
+        self._note([*others, replace(begun, is_out=True, held_since=held_since)])
+
+    def _rewrite(self) -> None:
+        """Write the files anew that held documents."""
+        remains.rewrite(self._catalogue)
+        self._vectors.rewrite()
+        self._log.fold()
+
+    def _searched(self, begun: Iterable[Begun]) -> list[Purged]:
+        wanted = {of.source: {piece for text in of.texts for piece in pieces(text)} for of in begun}
+        found = ByteScan(set().union(*wanted.values())).folder(self._state, {self._journal})
+        said = remains.said_by(self._catalogue, set().union(*found.values()))
+        files = {Path(path): source for path, (source, _) in self._catalogue.files().items()}
+        words = self._words_left(begun)
+        done = []
+        for of in begun:
+            own, elsewhere, left = wanted[of.source], set(), set(words.get(of.source, ()))
+            elsewhere = {source for source, parts in said.items() if parts & own}
+            excused = set().union(*said.values())
+            for path, parts in found.items():
+                if path in files and parts & own:
+                    elsewhere.add(files[path])
+                elif parts & own - (excused if self._is_catalogue(path) else set()):
+                    left.add(path.relative_to(self._state).as_posix())
+            chunks, sentences = len(of.texts), len(own)
+            done.append(
+                Purged(of.source, chunks, sentences, of.held_since, tuple(sorted(elsewhere)), tuple(sorted(left)))
+            )
+        return done
+
+    def _words_left(self, begun: Iterable[Begun]) -> Mapping[str, list[str]]:
+        """Source to the files that hold single words of it, as the index of words keeps them: each next to its like.
+
+        Words have other endings there, and share their beginnings: only what is between is looked for.
+        """
+        middles = {
+            of.source: {word[3:8] for word in _LONG_WORD.findall(" ".join(of.texts).lower())[:MOST_WORDS]}
+            for of in begun
+        }
+        gone = remains.unheard(self._catalogue, set().union(*middles.values()))
+        data = {path: path.read_bytes() for path in self._state.glob("index.sqlite*")}
+        return {
+            source: [path.name for path, held in data.items() if any(m.encode() in held for m in own & gone)]
+            for source, own in middles.items()
+        }
+
+    def _is_catalogue(self, path: Path) -> bool:
+        return path.parent == self._state and path.name.startswith("index.sqlite")
+
+    def _begun(self) -> list[Begun]:
+        try:
+            rows = json.loads(self._journal.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return []
+        return [Begun(**row | {"texts": tuple(row["texts"])}) for row in rows]
+
+    def _note(self, begun: Iterable[Begun]) -> None:
+        """Write the journal: the old one stands until the new one is on disk."""
+        rows = [asdict(one) for one in begun]
+        if not rows:
+            self._journal.unlink(missing_ok=True)
+            return
+        new = self._journal.with_suffix(".new")
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(rows, file)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._journal)
+
+
+def _counts(purged: Purged) -> dict[str, int | bool]:
+    return {
+        "chunks": purged.chunks,
+        "pieces": purged.pieces,
+        "held": bool(purged.held_since),
+        "elsewhere": len(purged.elsewhere),
+        "left": len(purged.left),
+    }

@@ -14,15 +14,18 @@ from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewError
 
 
-def erase(log: AuditLog, source: str, actor: str) -> bool:
-    """Destroy the key of what the record quotes of a document, and record it; whether that was done.
+def erase(log: AuditLog, source: str, actor: str) -> str:
+    """Destroy the key of what the record quotes of a document, and record it.
 
-    On legal hold, the key is kept until the hold is lifted; what is recorded later has another one.
+    Returns:
+        Since when a legal hold keeps the key, until it is lifted; empty when none does. What is recorded of the
+        document from now on has another key either way.
     """
     with log.writing() as connection:
         document = keys.fingerprint(connection, source)
         keys.ask_erasure(connection, document, _now())
-        return _destroyed(log, connection, document, actor)
+        _destroyed(log, connection, document, actor)
+        return keys.held_since(connection, document)
 
 
 def erase_all_but(log: AuditLog, sources: Collection[str], actor: str) -> int:
