@@ -84,6 +84,12 @@ class Child:
                 raise ChildFailed(self._why_it_ended())
             return answer
 
+    def interrupt(self) -> None:
+        """Kill the process in the middle of whatever it does; who waits for its answer gets ``ChildFailed``."""
+        process = self._process
+        if process is not None:
+            process.kill()
+
     def close(self) -> None:
         """End the process. The next question starts another."""
         with self._one_at_a_time:

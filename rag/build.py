@@ -38,6 +38,7 @@ from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
 from rag.ingest.ingest import Ingestion
 from rag.library import Library
+from rag.pages import Pages
 from rag.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class Candor:
         self._assistant: Assistant | None = None
         self._library: Library | None = None
         self._memory: Memory | None = None
+        self._pages: Pages | None = None
         self._review: ReviewDesk | None = None
         self._policies: PolicyFile | None = None
         self._checks: Checks | None = None
@@ -134,6 +136,10 @@ class Candor:
     @property
     def memory(self) -> Memory:
         return self._loaded(self._memory)
+
+    @property
+    def pages(self) -> Pages:
+        return self._loaded(self._pages)
 
     @property
     def review(self) -> ReviewDesk:
@@ -231,10 +237,15 @@ class Candor:
 
         run("Writing model", self.model)
         log = AuditLog(state / "audit.sqlite")
-        memory = Memory(state / "conversations.sqlite")
+        memory = Memory(state / "conversations.sqlite", log.keys)
         self._closers += [catalogue.close, log.close, memory.close, self._close_model]
         ingestion = Ingestion(
-            catalogue, vectors, encoder, self.settings.chunks, screen=lambda chunk: gate().quarantines(chunk.text)
+            catalogue,
+            vectors,
+            encoder,
+            self.settings.chunks,
+            screen=lambda chunks: [gate().quarantines(chunk.text) for chunk in chunks],
+            limits=self.settings.ingest.limits,
         )
         ingestion.clear_leftovers()
         retrieve = Retriever(catalogue, vectors, encoder, self.settings.retrieval)
@@ -243,6 +254,8 @@ class Candor:
         )
         self._library = Library(catalogue, ingestion, log, state / "uploads", gate)
         self._memory = memory
+        self._pages = Pages(catalogue, gate)
+        self._closers.append(self._pages.close)
         self._review = ReviewDesk(log, gate)
         self._policies, self._checks = policies, checks
 

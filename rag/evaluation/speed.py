@@ -235,7 +235,11 @@ def _ingestion_seconds(folder: Path, settings: Settings, encoder: Encoder, judgi
     gate = Gate(Checks([InjectionGuard(judging)]), PolicyFile(settings.guards.policy).current())
     with trial(settings) as index:
         ingestion = Ingestion(
-            index.catalogue, index.vectors, encoder, settings.chunks, lambda chunk: gate.quarantines(chunk.text)
+            index.catalogue,
+            index.vectors,
+            encoder,
+            settings.chunks,
+            lambda chunks: [gate.quarantines(chunk.text) for chunk in chunks],
         )
         return _seconds(lambda: list(ingestion([folder])))
 

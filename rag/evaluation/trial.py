@@ -15,7 +15,8 @@ from rag.errors import DataError
 from rag.index.catalogue import Catalogue
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
-from rag.ingest.ingest import File, Ingestion, Read
+from rag.ingest.files import File
+from rag.ingest.ingest import Ingestion, Read
 from rag.ingest.split import split
 from rag.settings import Settings
 from rag.types import Document, Message

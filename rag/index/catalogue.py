@@ -6,7 +6,8 @@ drop them, and ``leftovers`` names the documents whose vectors must still go.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -45,36 +46,51 @@ class Catalogue:
 
     def announce(self, document_ids: Iterable[str]) -> None:
         """Note that vectors of these documents are about to be written, so that a crash leaves no strays."""
-        rows = [{"document_id": id} for id in document_ids]
         with writing(self._engine) as connection:
-            connection.execute(insert(leftovers).prefix_with("OR IGNORE"), rows)
+            _leave_over(connection, document_ids)
 
     def put(
-        self, document: Document, parts: Sequence[Chunk], *, path: Path, root: Path, file_hash: str, sample: bool
-    ) -> str | None:
+        self,
+        document: Document,
+        parts: Sequence[Chunk],
+        *,
+        path: Path,
+        root: Path,
+        file_hash: str,
+        sample: bool,
+        digests: Sequence[str] = (),
+        moved_from: str = "",
+    ) -> bool:
         """Make a document visible, in place of the one read from the same file before.
 
+        Args:
+            digests: of what was embedded of each part, so that it need not be embedded again.
+            moved_from: source of a document that it replaces too.
+
         Returns:
-            The id of the document that it replaced, whose vectors are now leftovers.
+            Whether it replaced one. Vectors of what it replaced are now leftovers.
         """
+        replaced = (documents.c.path == str(path)) | ((documents.c.source == moved_from) & (moved_from != ""))
+        row = _document_row(document) | {
+            "path": str(path),
+            "root": str(root),
+            "file_hash": file_hash,
+            "sample": sample,
+            "ingested_at": datetime.now(UTC),
+        }
+        rows = [_chunk_row(part) for part in parts]
+        for of_part, digest in zip(rows, digests, strict=False):
+            of_part["digest"] = digest
         with writing(self._engine) as connection:
-            old = connection.scalar(select(documents.c.id).where(documents.c.path == str(path)))
-            if old is not None:
-                _forget(connection, old)
-            row = _document_row(document) | {
-                "path": str(path),
-                "root": str(root),
-                "file_hash": file_hash,
-                "sample": sample,
-                "ingested_at": datetime.now(UTC),
-            }
+            old = list(connection.scalars(select(documents.c.id).where(replaced)))
+            for id in old:
+                _forget(connection, id)
             connection.execute(insert(documents), row)
-            connection.execute(insert(chunks), [_chunk_row(chunk) for chunk in parts])
+            connection.execute(insert(chunks), rows)
             connection.execute(delete(leftovers).where(leftovers.c.document_id == document.id))
             connection.execute(delete(failures).where(failures.c.path == str(path)))
-            if old is not None and old != document.id:
-                connection.execute(insert(leftovers).prefix_with("OR IGNORE"), {"document_id": old})
-        return old
+            _leave_over(connection, old)  # also of the same id: it may have been cut in another way
+        return bool(old)
 
     def remove(self, source: str) -> str | None:
         """Make a document invisible; its id, or None when there is none. Its vectors are now leftovers."""
@@ -82,12 +98,42 @@ class Catalogue:
             found = connection.scalar(select(documents.c.id).where(documents.c.source == source))
             if found is not None:
                 _forget(connection, found)
-                connection.execute(insert(leftovers).prefix_with("OR IGNORE"), {"document_id": found})
+                _leave_over(connection, [found])
         return found
 
     def leftover_ids(self) -> list[str]:
         with self._engine.connect() as connection:
             return list(connection.scalars(select(leftovers.c.document_id)))
+
+    def chunk_ids(self, document_id: str) -> list[str]:
+        """Of a document that is visible; none of another."""
+        with self._engine.connect() as connection:
+            return list(connection.scalars(select(chunks.c.id).where(chunks.c.document_id == document_id)))
+
+    def embedded(
+        self, digests: Collection[str] | None = None, sources: Collection[str] | None = None
+    ) -> dict[str, tuple[str, str]]:
+        """Digest to the id of a chunk with this digest, and what is known against any that has it.
+
+        Args:
+            digests: those that are asked for; None: all.
+            sources: documents that are asked for; None: all.
+        """
+        query = select(chunks.c.digest, func.min(chunks.c.id), func.max(chunks.c.quarantine)).group_by(chunks.c.digest)
+        query = query.where(chunks.c.digest != "")
+        if digests is not None:
+            query = query.where(chunks.c.digest.in_(_listed(digests)))
+        if sources is not None:
+            query = query.join(documents).where(documents.c.source.in_(_listed(sources)))
+        with self._engine.connect() as connection:
+            return {digest: (id, quarantine) for digest, id, quarantine in connection.execute(query)}
+
+    def released(self, path: Path, source: str = "") -> set[str]:
+        """Digests of the chunks that somebody has released, of the document of this path or this source."""
+        query = select(chunks.c.digest).join(documents).where(chunks.c.quarantine == "released", chunks.c.digest != "")
+        query = query.where((documents.c.path == str(path)) | (documents.c.source == source))
+        with self._engine.connect() as connection:
+            return set(connection.scalars(query))
 
     def cleared(self, document_ids: Sequence[str]) -> None:
         with writing(self._engine) as connection:
@@ -233,6 +279,17 @@ def _chunks_for(audiences: Sequence[str]) -> Select[Any]:
         .join(documents, documents.c.id == chunks.c.document_id)
         .outerjoin(newer, _supersedes(newer, audiences))
     )
+
+
+def _listed(values: Collection[str]) -> Select[Any]:
+    """Values for ``IN``, as many as there may be."""
+    return select(func.json_each(json.dumps(list(values))).table_valued("value").c.value)
+
+
+def _leave_over(connection: Connection, document_ids: Iterable[str]) -> None:
+    rows = [{"document_id": id} for id in document_ids]
+    if rows:
+        connection.execute(insert(leftovers).prefix_with("OR IGNORE"), rows)
 
 
 def _forget(connection: Connection, document_id: str) -> None:

@@ -57,7 +57,7 @@ class House:
             VectorStore(folder / "vectors"),
             encoder,
             Settings(state=folder).chunks,
-            screen=lambda chunk: self.gate().quarantines(chunk.text),
+            screen=lambda chunks: [self.gate().quarantines(chunk.text) for chunk in chunks],
         )
         self.library = Library(self.catalogue, ingestion, self.log, folder / "uploads", self.gate)
         self.documents = folder / "documents"
