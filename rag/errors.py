@@ -5,7 +5,9 @@
   x InstallationError  a model file or package is missing or not what it should be
   x LoadError          one source file cannot be read; the other files still are
     + NoText           the file is sound, but holds no text
+    + NotUnderstood    what is said of it, and so of who may read it, is not understood
     + LoaderFailed     its loader crashed, hung or ran out of memory: a fault of the loader, not only of the file
+  x NoPicture          a page cannot be shown as a picture; its words still are
   x StoreError         the index cannot be reached, or was built with another embedding model
   x StillLoading       the parts are not ready yet
   x OwnedElsewhere     another process holds the state folder
@@ -46,8 +48,16 @@ class NoText(LoadError):
     """The file is sound, but holds no text."""
 
 
+class NotUnderstood(LoadError):
+    """What is said of the file, and so of who may read it, is not understood: an older version may not be read either."""
+
+
 class LoaderFailed(LoadError):
     """Its loader crashed, hung or ran out of memory: a fault of the loader, not only of the file."""
+
+
+class NoPicture(CandorError):
+    """A page cannot be shown as a picture; its words still are."""
 
 
 class StoreError(CandorError):

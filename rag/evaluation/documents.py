@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from rag.errors import DataError, LoaderFailed, LoadError, NoText
 from rag.ingest.clean import has_words
-from rag.ingest.worker import SECONDS, Worker
+from rag.ingest.worker import Worker
+from rag.types import Limits
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def measure(
     limit: int | None = None,
     *,
     seed: int = 0,
-    seconds: float = SECONDS,
+    seconds: float = Limits().seconds,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Read the files that ``documents.csv`` in ``folder`` names, each in a process that may be killed.
@@ -88,7 +89,7 @@ def try_files(
     if limit is not None and limit < len(rows):
         rows = [rows[place] for place in sorted(random.Random(seed).sample(range(len(rows)), limit))]  # noqa: S311 - no secret
     tried: list[Tried] = []
-    with Worker(seconds=seconds) as worker:
+    with Worker(Limits(seconds=seconds)) as worker:
         for row in rows:
             tried.append(_try(worker, folder, row))
             on_progress(len(tried), len(rows))

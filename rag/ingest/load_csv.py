@@ -11,14 +11,14 @@ from rag.ingest.clean import clean
 from rag.ingest.decode import decode
 from rag.ingest.rows import record_lines
 from rag.ingest.titles import from_name
-from rag.types import Document
+from rag.types import Document, Limits
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE = 50  # rows that the separator is judged by
 LONGEST_CELL = 1_000_000  # characters; beyond it a quote was never closed
 
 
-def load_csv(path: Path, source: str) -> Document:
+def load_csv(path: Path, source: str, limits: Limits) -> Document:
     """Read a table. Each row becomes a line ``Header: value; Header: value``, so that it answers alone.
 
     Raises:

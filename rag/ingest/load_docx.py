@@ -11,7 +11,7 @@ from rag.errors import LoadError
 from rag.ingest.clean import tidy
 from rag.ingest.rows import row_line
 from rag.ingest.titles import best_title, first_heading
-from rag.types import Document
+from rag.types import Document, Limits
 
 if TYPE_CHECKING:
     from docx.document import Document as WordDocument
@@ -27,7 +27,7 @@ HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
 LAYOUT_CELL = 500  # characters in one cell above which a table arranges a page rather than holds data
 
 
-def load_docx(path: Path, source: str) -> Document:
+def load_docx(path: Path, source: str, limits: Limits) -> Document:
     """Read a Word document: headings as ``## Heading``, list items as ``- item``, tables as rows ``a | b``.
 
     Raises:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from rag.ingest.clean import has_words, one_line, tidy
 from rag.ingest.decode import decode
-from rag.ingest.meta import KEYS, with_values
-from rag.ingest.rows import row_line
+from rag.ingest.meta import KEYS, of_folder, with_values
+from rag.ingest.rows import row_line, spread
 from rag.ingest.titles import best_title
-from rag.types import Document, Meta
+from rag.types import Document, Limits
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -110,23 +110,28 @@ class Page:
     candor: dict[str, str]  # the contents of <meta name="candor:KEY">
 
 
-def load_html(path: Path, source: str) -> Document:
+def load_html(path: Path, source: str, limits: Limits) -> Document:
     """Read a web page's main text: headings as ``## Heading``, tables as rows ``a | b``."""
     data = path.read_bytes()
     declared = DECLARED.search(data[:4096])
     page = read_html(decode(path, data, declared and declared[1].decode("ascii", "replace")))
     known = {key: value for key, value in page.candor.items() if key in KEYS}
-    meta = with_values(path, Meta(), known, "its candor: tags")
+    meta = with_values(path, of_folder(path), known, "its candor: tags")
     return Document(source, best_title(source, *page.titles), page.text, meta=meta)
 
 
-def read_html(markup: str) -> Page:
-    """Read a page from its markup. What a browser would not show is not read either."""
+def read_html(markup: str, everything: bool = False) -> Page:
+    """Read a page from its markup. What a browser would not show is not read either.
+
+    Args:
+        everything: also what stands around the main text, as the notes of a book do.
+    """
     from selectolax.lexbor import LexborHTMLParser
 
     tree = LexborHTMLParser(markup)
     titles = tuple(node.text() for name in ("title", "h1") if (node := tree.css_first(name)))
-    return Page(titles, _main_text(tree), dict(_candor(tree)))
+    text = _text_of(tree.body, everything=True) if everything and tree.body else _main_text(tree)
+    return Page(titles, text, dict(_candor(tree)))
 
 
 def _candor(tree: LexborHTMLParser) -> Iterator[tuple[str, str]]:
@@ -227,21 +232,32 @@ class _Writer:
 
     def _table(self, table: LexborNode) -> None:
         self.end_block()
-        for row in _rows(table):
-            if row.tag == "caption":
-                self.walk(row)
+        rows = [_Row(row, self.everything) for row in _rows(table)]
+        for row, line in zip(rows, spread(row.cells for row in rows), strict=True):
+            if row.node.tag == "caption":
+                self.walk(row.node)
                 self.end_line()
-            else:
-                self._row([cell for cell in row.iter() if cell.tag in {"td", "th"}])
+            elif row.arranges or len(list(filter(None, line))) == 1:
+                self.lines += [part for text, *_ in row.cells for part in (*text.split("\n"), "")]
+            elif words := row_line(line):
+                self.lines.append(words)
         self.end_block()
 
-    def _row(self, cells: list[LexborNode]) -> None:
-        texts = [_text_of(cell, self.everything) for cell in cells if not _is_hidden(cell)]
-        nested = [cell for cell in cells if cell.css_first("table")]
-        if len(cells) == 1 or nested or any(len(text) > LAYOUT_CELL for text in texts):
-            self.lines += [line for text in texts for line in (*text.split("\n"), "")]
-        elif line := row_line(texts):
-            self.lines.append(line)
+
+class _Row:
+    """One row of a table: its cells with the rows and columns that each spans; whether it only arranges the page."""
+
+    def __init__(self, node: LexborNode, everything: bool) -> None:
+        nodes = [cell for cell in node.iter() if cell.tag in {"td", "th"} and not _is_hidden(cell)]
+        self.node = node
+        self.cells = [(_text_of(cell, everything), _span(cell, "rowspan"), _span(cell, "colspan")) for cell in nodes]
+        nested = any(cell.css_first("table") for cell in nodes)
+        self.arranges = nested or any(len(text) > LAYOUT_CELL for text, *_ in self.cells)
+
+
+def _span(cell: LexborNode, name: str) -> int:
+    value = cell.attributes.get(name) or ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else 1
 
 
 def _rows(table: LexborNode) -> Iterator[LexborNode]:

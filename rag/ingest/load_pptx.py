@@ -10,10 +10,10 @@ from rag.errors import LoadError
 from rag.ingest.clean import one_line, tidy
 from rag.ingest.rows import row_line
 from rag.ingest.titles import best_title, first_heading
-from rag.types import Document
+from rag.types import Document, Limits
 
 
-def load_pptx(path: Path, source: str) -> Document:
+def load_pptx(path: Path, source: str, limits: Limits) -> Document:
     """Read a presentation; each slide is a page.
 
     Raises:

@@ -13,13 +13,13 @@ from rag.errors import LoadError, NoText
 from rag.ingest.clean import one_line, tidy
 from rag.ingest.rows import record_lines
 from rag.ingest.titles import best_title
-from rag.types import Document
+from rag.types import Document, Limits
 
 if TYPE_CHECKING:
     from openpyxl import Workbook
 
 
-def load_xlsx(path: Path, source: str) -> Document:
+def load_xlsx(path: Path, source: str, limits: Limits) -> Document:
     """Read a workbook: a heading for each sheet, rows as in a CSV file; an empty row ends a table.
 
     Formulas are read as the values that the program which saved the file had computed.

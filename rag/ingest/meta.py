@@ -1,24 +1,28 @@
-"""What a document says of itself: front matter, ``candor:`` tags, side-car files.
+"""What is said of a document: in its front matter or ``candor:`` tags, in a side-car file, by a rule of its folder.
 
-Who may read a document stands here. So whatever is meant for us but cannot be understood refuses the document:
-ignored, it would be shown to everyone.
+A side-car wins over the document, the document over its folder, a near folder over one further up. Who may read a
+document stands here. So whatever is meant for us but cannot be understood refuses the document: ignored, it would be
+shown to everyone.
 """
 
 from __future__ import annotations
 
+import errno
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from rag.errors import LoadError
+from rag.errors import NotUnderstood
 from rag.types import Meta
 
 KEYS = ("title", "date", "owner", "contacts", "groups", "superseded_by")
+FOLDER_KEYS = ("owner", "contacts", "groups")
 SIDE_CAR = ".meta.toml"
+FOLDER = "_folder" + SIDE_CAR  # a side-car by its name, so that whatever passes over those passes over it
 OPENING = re.compile(r"---[ \t]*\n")
 CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
 OUR_KEY = re.compile(rf"^(?:{'|'.join(KEYS)})[ \t]*:", re.MULTILINE)
@@ -34,43 +38,85 @@ def is_sidecar(path: Path) -> bool:
     return path.name.endswith(SIDE_CAR)
 
 
+def rules_of(path: Path) -> list[Path]:
+    """The files that may change what is said of ``path``: its side-car, and rules of folders, the furthest first.
+
+    Folders above the one that was ingested count too: a rule holds whichever folder of it somebody names.
+    """
+    beside = [*(folder / FOLDER for folder in reversed(path.absolute().parents)), sidecar_of(path)]
+    return [file for file in beside if _is_there(path, file)]
+
+
+def of_folder(path: Path) -> Meta:
+    """What the rules of its folders say of ``path``.
+
+    Raises:
+        NotUnderstood: a rule cannot be read, or holds a key or value that is not understood.
+    """
+    meta = Meta()
+    for rule in rules_of(path):
+        if rule.name == FOLDER:
+            where = f"the rule of the folder {rule.parent.name}, {FOLDER},"
+            meta = with_values(path, meta, _toml(path, rule, where, FOLDER_KEYS), where)
+    return meta
+
+
 def read_sidecar(path: Path, meta: Meta) -> Meta:
     """``meta`` with what the side-car file of ``path`` says; each of its keys wins over the document's own.
 
     Raises:
-        LoadError: the side-car cannot be read, or holds a key or value that is not understood.
+        NotUnderstood: the side-car cannot be read, or holds a key or value that is not understood.
     """
     sidecar = sidecar_of(path)
-    if not sidecar.exists():
+    if not _is_there(path, sidecar):
         return meta
+    where = f"its side-car {sidecar.name}"
+    return with_values(path, meta, _toml(path, sidecar, where, KEYS), where)
+
+
+def _is_there(path: Path, file: Path) -> bool:
+    """Also where ``file`` is a link that leads nowhere: it was meant to say something."""
     try:
-        values = tomllib.loads(sidecar.read_text(encoding="utf-8-sig"))
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except OSError as error:
-        raise LoadError(path, f"its side-car {sidecar.name} cannot be opened: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        raise LoadError(path, f"its side-car {sidecar.name} is not valid TOML in UTF-8") from None
-    unknown = sorted(set(values) - set(KEYS))
+        if error.errno == errno.ENAMETOOLONG:  # so there can be none
+            return False
+        raise NotUnderstood(path, f"it cannot be seen whether {file.name} is there: {error.strerror}") from None
+    return True
+
+
+def _toml(path: Path, file: Path, where: str, known: Sequence[str]) -> Mapping[str, Any]:
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise NotUnderstood(path, f"{where} cannot be opened: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+        raise NotUnderstood(path, f"{where} is not valid TOML in UTF-8") from None
+    unknown = sorted(set(values) - set(known))
     if unknown:
-        raise LoadError(path, f"its side-car {sidecar.name} has {', '.join(unknown)}; known: {', '.join(KEYS)}")
-    return with_values(path, meta, values, f"its side-car {sidecar.name}")
+        raise NotUnderstood(path, f"{where} has {', '.join(unknown)}; known: {', '.join(known)}")
+    return values
 
 
 def read_front_matter(path: Path, text: str) -> tuple[Meta, str]:
-    """Separate the YAML at the start of a Markdown file from its text.
+    """Separate the YAML at the start of a Markdown file from its text; what it leaves open, its folder says.
 
     Keys of other tools are left alone. A block between two rules that is no YAML mapping is text.
 
     Raises:
-        LoadError: the front matter holds a key of ours, but cannot be understood.
+        NotUnderstood: the front matter holds a key of ours, but cannot be understood.
     """
     opening = OPENING.match(text)
     closing = CLOSING.search(text, opening.end()) if opening else None
+    said = of_folder(path)
     if opening is None or closing is None:
-        return Meta(), text
+        return said, text
     values = _yaml(path, text[opening.end() : closing.start()])
     if values is None:
-        return Meta(), text
-    return with_values(path, Meta(), values, "its front matter"), text[closing.end() :].lstrip("\n")
+        return said, text
+    return with_values(path, said, values, "its front matter"), text[closing.end() :].lstrip("\n")
 
 
 def _yaml(path: Path, block: str) -> Mapping[str, Any] | None:
@@ -83,7 +129,8 @@ def _yaml(path: Path, block: str) -> Mapping[str, Any] | None:
             return None
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 2})" if mark else ""
-        raise LoadError(path, f"its front matter is not valid YAML{where}; put values with a colon in quotes") from None
+        reason = f"its front matter is not valid YAML{where}; put values with a colon in quotes"
+        raise NotUnderstood(path, reason) from None
     if values is None:
         return {}
     return values if isinstance(values, dict) else None
@@ -96,7 +143,7 @@ def with_values(path: Path, meta: Meta, values: Mapping[str, Any], where: str) -
         where: names the place in an error, e.g. "its front matter".
 
     Raises:
-        LoadError: a value is not of the kind that its key takes.
+        NotUnderstood: a value is not of the kind that its key takes.
     """
     changes: dict[str, Any] = {}
     for key in KEYS:
@@ -105,7 +152,7 @@ def with_values(path: Path, meta: Meta, values: Mapping[str, Any], where: str) -
             try:
                 changes[field] = read(values[key])
             except ValueError:  # its message would quote the document
-                raise LoadError(path, f"{where} gives {key} wrongly: it must be {wants}") from None
+                raise NotUnderstood(path, f"{where} gives {key} wrongly: it must be {wants}") from None
     return replace(meta, **changes)
 
 

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rag.ingest.clean import one_line
 
 NUMBER = re.compile(r"[\s\d.,:/%+\-$€£]+")
 LONGEST_NAME = 80  # characters; a longer cell is no column name
+WIDEST = 100  # columns that one cell may span
 
 
 def row_line(cells: Sequence[str]) -> str:
     """One row as ``a | b``; empty cells keep their place, an empty row is ""."""
     cells = [_cell(cell) for cell in cells]
-    return " | ".join(cells).strip() if any(cells) else ""
+    return " | ".join(_trimmed(cells)).strip() if any(cells) else ""
+
+
+def spread(rows: Iterable[Iterable[tuple[str, int, int]]]) -> Iterator[list[str]]:
+    """Rows of cells, each with the rows and columns that it spans, as rows of a grid.
+
+    A short cell that spans rows stands in each of them, since each must say on its own what its values belong to.
+    """
+    hanging: dict[int, tuple[str, int]] = {}  # column -> what hangs into the rows below, and how many they are
+    for cells in rows:
+        line = {column: words for column, (words, _) in hanging.items()}
+        hanging = {column: (words, left - 1) for column, (words, left) in hanging.items() if left > 1}
+        column = 0
+        for words, down, across in cells:
+            while column in line:
+                column += 1
+            for place in range(column, column + min(max(across, 1), WIDEST)):
+                line[place] = words if place == column else ""
+                if down > 1:
+                    hanging[place] = (line[place] if len(words) <= LONGEST_NAME else "", down - 1)
+        yield [line.get(place, "") for place in range(max(line, default=-1) + 1)]
 
 
 def _cell(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -42,12 +44,34 @@ OLE_CONTENTS: tuple[tuple[str, str], ...] = (
     ("__properties_version1.0", "an Outlook message (.msg)"),
 )
 ZIP_CONTENTS: tuple[tuple[str, str], ...] = (
+    ("xl/workbook.bin", "a binary Excel workbook (.xlsb)"),
     ("word/", "a Word document (.docx)"),
     ("xl/", "an Excel workbook (.xlsx)"),
     ("ppt/", "a PowerPoint file (.pptx)"),
 )
-PDF, DOCX, XLSX, PPTX = "a PDF", *(kind for _, kind in ZIP_CONTENTS)
-HTML = "an HTML page"
+PDF, DOCX, XLSX, PPTX = "a PDF (.pdf)", *(kind for _, kind in ZIP_CONTENTS[1:])
+EPUB = "an e-book (.epub)"
+ODT, ODS, ODP = "an OpenDocument text (.odt)", "an OpenDocument sheet (.ods)", "an OpenDocument presentation (.odp)"
+MIMES = (  # what the first part of such a package says
+    (b"opendocument.text", ODT),
+    (b"opendocument.spreadsheet", ODS),
+    (b"opendocument.presentation", ODP),
+    (b"opendocument", "an OpenDocument file"),
+    (b"epub", EPUB),
+)
+WAYS_OUT = {
+    "rich text (RTF)": "save it as .docx",
+    LOCKED: "save it without the password",
+    "an old Word document (.doc)": "save it as .docx",
+    "an old PowerPoint file (.ppt)": "save it as .pptx",
+    "an old Excel file (.xls)": "save it as .xlsx",
+    "a binary Excel workbook (.xlsb)": "save it as .xlsx",
+    "an Outlook message (.msg)": "save it as .eml",
+    "an encrypted PGP message": "save it decrypted",
+}
+MANIFEST = "META-INF/manifest.xml"
+HTML = "an HTML page (.html)"
+ARCHIVE = "a ZIP archive"
 BINARY = "binary data"
 
 
@@ -87,7 +111,11 @@ def _looks_binary(head: bytes) -> bool:
 
 
 def utf16_without_mark(head: bytes) -> str | None:
-    """The byte order of Latin text in UTF-16 that lacks its mark: nearly every second byte is zero."""
+    """The byte order of text in UTF-16 that lacks its mark.
+
+    In Latin text nearly every second byte is zero. Other text is told by its white space and full stops, each of which
+    would be a rare sign in any other reading, and by having no character that does not exist.
+    """
     head = head[: len(head) // 2 * 2]
     half = len(head) / 2
     even, odd = head[0::2].count(0), head[1::2].count(0)
@@ -95,7 +123,14 @@ def utf16_without_mark(head: bytes) -> str | None:
         return "utf-16-le"
     if half >= 2 and even > 0.7 * half and odd < 0.05 * half:
         return "utf-16-be"
-    return None
+    return next((order for order in ("utf-16-le", "utf-16-be") if _reads_as(head, order)), None)
+
+
+def _reads_as(head: bytes, order: str) -> bool:
+    text = head.decode(order, "replace")
+    marks = sum(character in " \n、。" for character in text)
+    strange = sum(unicodedata.category(character) in {"Cc", "Cn", "Co"} for character in text)
+    return marks >= 2 + 0.02 * len(text) and strange <= text.count("\n") + text.count("\r") + text.count("\t")
 
 
 def _in_ole(path: Path) -> str:
@@ -110,23 +145,38 @@ def _in_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-            mime = archive.read("mimetype")[:100] if "mimetype" in names else b""
+            mime = _start_of(archive, "mimetype") if "mimetype" in names else b""
+            locked = b"encryption-data" in _start_of(archive, MANIFEST) if MANIFEST in names else False
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError):
         return "a damaged ZIP archive"
-    if b"opendocument" in mime:
-        return "an OpenDocument file"
-    if b"epub" in mime:
-        return "an e-book (EPUB)"
+    if locked:
+        return LOCKED
+    for words, kind in MIMES:
+        if words in mime:
+            return kind
     for folder, kind in ZIP_CONTENTS:
         if any(name.startswith(folder) for name in names):
             return kind
-    return "a ZIP archive"
+    return ARCHIVE
+
+
+def _start_of(archive: zipfile.ZipFile, name: str) -> bytes:
+    with archive.open(name) as part:
+        return part.read(16 * HEAD)
 
 
 def way_out(kind: str | None) -> str:
-    """What the owner of a file of this kind, found under a wrong name, can do."""
-    if kind == LOCKED:
-        return "save it without the password"
-    if kind == BINARY or (kind and kind.startswith("a damaged")):
+    """What the owner of a file of this kind, found under a wrong name or one that is not read, can do."""
+    if kind in WAYS_OUT:
+        return WAYS_OUT[kind]
+    if kind is None:
+        return "rename it to .txt if it should be read as that"
+    if kind == BINARY or kind.startswith("a damaged"):
         return "get the original again"
-    return "rename or convert it"
+    if ending := re.search(r"\((\.\w+)\)$", kind):
+        return f"rename it to {ending[1]}, or save it as that"
+    if kind.endswith("picture"):
+        return "recognise its text with an OCR program first"
+    if kind.endswith("archive"):
+        return "unpack it"
+    return "convert it to a kind that is read"

@@ -8,34 +8,37 @@ from __future__ import annotations
 
 import json
 import logging
+import secrets
+import shutil
 import signal
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from guardrails.process import Child, ChildFailed, ChildNotStarted, ChildTimeout, serve
-from rag.errors import LoaderFailed, LoadError, NoText
+from rag.errors import LoaderFailed, LoadError, NoText, NotUnderstood
 from rag.ingest import meta
-from rag.types import Document
+from rag.types import Document, Limits
 
 logger = logging.getLogger(__name__)
 
-SECONDS = 60.0  # for one file
-MEGABYTES = 2048  # of address space, where the system can limit it
+WAY_OUT = "split it, save it anew, or raise"
 GRACE = 5  # seconds after which the process ends itself although nobody killed it: its parent is gone
-ERRORS: dict[str, type[LoadError]] = {kind.__name__: kind for kind in (LoadError, NoText, LoaderFailed)}
+ERRORS: dict[str, type[LoadError]] = {kind.__name__: kind for kind in (LoadError, NoText, NotUnderstood, LoaderFailed)}
 
 
 class Worker:
     """A process that loads files, started when it is first needed and again when it was lost. Safe to share."""
 
-    def __init__(self, seconds: float = SECONDS, megabytes: int = MEGABYTES) -> None:
-        self._seconds = seconds
-        self._megabytes = megabytes
-        self._child = Child("rag.ingest.worker", str(megabytes))
+    def __init__(self, limits: Limits = Limits()) -> None:
+        self._limits = limits
+        # What lies inside a file is laid here to be read: a process that is killed cannot clear it away itself.
+        self._inside = Path(tempfile.gettempdir(), f"candor-{secrets.token_hex(8)}")
+        self._child = Child("rag.ingest.worker", str(limits.megabytes), str(self._inside))
 
     def __enter__(self) -> Worker:
         return self
@@ -46,6 +49,11 @@ class Worker:
     def close(self) -> None:
         """End the process. The next file starts another."""
         self._child.close()
+        shutil.rmtree(self._inside, ignore_errors=True)
+
+    def interrupt(self) -> None:
+        """End whatever is being loaded; who waits for it gets ``LoaderFailed``."""
+        self._child.interrupt()
 
     def load(self, path: Path, root: Path, source: str = "") -> Document:
         """Do what ``rag.ingest.load.load`` does, in the other process.
@@ -54,25 +62,36 @@ class Worker:
             LoadError, NoText: as ``load`` does.
             LoaderFailed: the file crashed the process, took too long, or needed too much memory.
         """
-        request = {"path": str(path), "root": str(root), "source": source, "seconds": self._seconds}
-        try:
-            answer = json.loads(self._child.ask(json.dumps(request), self._seconds))
-        except ChildTimeout:
-            raise LoaderFailed(path, f"it was not read within {self._seconds:.0f} s") from None
-        except ChildNotStarted as error:
-            raise LoaderFailed(path, f"the process that reads files failed: {error}") from None
-        except ChildFailed as error:
-            why = f"it crashed the process that read it ({error}): it is damaged, or needs more than"
-            raise LoaderFailed(path, f"{why} {self._megabytes} MB") from None
-        return self._document(path, answer)
+        return from_json(self._asked(path, {"root": str(root), "source": source})["document"])
 
-    def _document(self, path: Path, answer: dict[str, Any]) -> Document:
-        if "document" in answer:
-            return from_json(answer["document"])
-        if answer.get("memory"):
-            self.close()  # what is left of its memory is no measure for the next file
-            raise LoaderFailed(path, f"it needs more than {self._megabytes} MB of memory to be read")
-        raise ERRORS[answer["error"]](path, answer["reason"])
+    def locate(self, path: Path, start: int, end: int) -> dict[str, Any]:
+        """Do what ``rag.ingest.pdf_picture.locate`` does, in the other process; raises as ``load`` does."""
+        return self._asked(path, {"locate": [start, end]})
+
+    def draw(self, path: Path, page: int, marked: Sequence[int], hidden: Sequence[int]) -> dict[str, Any]:
+        """Do what ``rag.ingest.pdf_picture.draw`` does, in the other process; raises as ``load`` does."""
+        return self._asked(path, {"draw": [page, marked, hidden]})
+
+    def _asked(self, path: Path, wish: dict[str, Any]) -> dict[str, Any]:
+        request = {"path": str(path), "limits": asdict(self._limits), **wish}
+        seconds, megabytes = self._limits.seconds, self._limits.megabytes
+        self._inside.mkdir(mode=0o700, exist_ok=True)
+        try:
+            answer: dict[str, Any] = json.loads(self._child.ask(json.dumps(request), seconds))
+        except ChildTimeout:
+            reason = f"it was not read within {seconds:.0f} s; {WAY_OUT} ingest.seconds in the settings"
+        except ChildNotStarted as error:
+            reason = f"the process that reads files failed: {error}"
+        except ChildFailed as error:
+            reason = f"it crashed the process that read it ({error}): it is damaged, or needs more than {megabytes} MB"
+        else:
+            if "error" in answer:
+                raise ERRORS[answer["error"]](path, answer["reason"])
+            if not answer.get("memory"):
+                return answer
+            reason = f"it needs more than {megabytes} MB of memory; {WAY_OUT} ingest.megabytes in the settings"
+        self.close()  # what is left of its memory is no measure for the next file
+        raise LoaderFailed(path, reason)
 
 
 def to_json(document: Document) -> dict[str, Any]:
@@ -89,20 +108,31 @@ def from_json(values: dict[str, Any]) -> Document:
 def main() -> None:
     """Serve requests until standard input ends."""
     _limit_memory(int(sys.argv[1]))
+    tempfile.tempdir = sys.argv[2]
     serve(lambda line: json.dumps(_served(json.loads(line))))
 
 
 def _served(request: dict[str, Any]) -> dict[str, Any]:
-    from rag.ingest.load import load
-
-    path = Path(request["path"])
+    path, limits = Path(request["path"]), Limits(**request["limits"])
     try:
-        with _ends_itself_after(request["seconds"] + GRACE):
-            return {"document": to_json(load(path, Path(request["root"]), request["source"]))}
+        with _ends_itself_after(limits.seconds + GRACE):
+            return _done(path, request, limits)
     except LoadError as error:
         return {"error": type(error).__name__, "reason": error.reason}
     except MemoryError:
         return {"memory": True}
+
+
+def _done(path: Path, request: dict[str, Any], limits: Limits) -> dict[str, Any]:
+    if "root" in request:
+        from rag.ingest.load import load
+
+        return {"document": to_json(load(path, Path(request["root"]), request["source"], limits))}
+    from rag.ingest import pdf_picture
+
+    if "locate" in request:
+        return pdf_picture.locate(path, *request["locate"])
+    return pdf_picture.draw(path, *request["draw"])
 
 
 @contextmanager
