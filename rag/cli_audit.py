@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from guardrails.audit import erase
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk, ReviewError
 from rag import cli_print
-from rag.access import LOCAL_READER
+from rag.access import LOCAL_READER, actor
 from rag.errors import CandorError
 from rag.settings import load as load_settings
 
@@ -44,11 +45,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one answer: question, evidence, sentences with findings, verdicts. Personal data is redacted."""
-    with _log(settings) as log:
-        try:
-            record = ReviewDesk(log).record(turn, LOCAL_READER)
-        except ReviewError as error:
-            raise CandorError(str(error)) from None
+    with _log(settings) as log, _told():
+        record = ReviewDesk(log).record(turn, LOCAL_READER)
     cli_print.record(record, as_json=as_json)
 
 
@@ -59,7 +57,10 @@ def export(
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
-    """Export every event as one line of JSON, with the hashes that prove it. Personal data is redacted."""
+    """Export every event as one line of JSON, with the hashes that prove it. Personal data is redacted.
+
+    What answers and passages quote of documents stays sealed: it is read here, until it is erased.
+    """
     with _log(settings) as log:
         if to is None:
             for line in log.export():
@@ -83,6 +84,38 @@ def verify(settings: SettingsFile = None) -> None:
     if wrong:
         raise typer.Exit(1)
     cli_print.say(f"The chain of {count} events holds. (Removal of the newest events alone would not show.)")
+
+
+@audit.command()
+def hold(
+    source: Annotated[str, typer.Argument(help="A document, as listed in Sources; also one that was removed.")],
+    reason: Annotated[str, typer.Option(help="Why, for instance the number of a case. Name nobody: it is kept.")],
+    settings: SettingsFile = None,
+) -> None:
+    """Put a document on legal hold: what the record quotes of it is kept, also when the document is purged."""
+    with _log(settings) as log, _told():
+        quoted = erase.hold(log, source, reason, actor(LOCAL_READER))
+    told = "What answers quote of it is" if quoted else f"No answer quotes {source} yet; what will be quoted is"
+    cli_print.say(f"{source} is on legal hold. {told} kept until the hold is lifted.")
+
+
+@audit.command()
+def unhold(
+    source: Annotated[str, typer.Argument(help="A document on legal hold.")], settings: SettingsFile = None
+) -> None:
+    """Lift a legal hold. What a purge would have erased meanwhile is erased now."""
+    with _log(settings) as log, _told():
+        done = erase.unhold(log, source, actor(LOCAL_READER))
+    what = "what the record quotes of it was erased now" if done else "nothing was waiting to be erased"
+    cli_print.say(f"{source} is on legal hold no longer; {what}.")
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except ReviewError as error:
+        raise CandorError(str(error)) from None
 
 
 @contextmanager
