@@ -180,12 +180,22 @@ class Turn:
                 spans.setdefault(span.evidence_id, []).append((span.start, span.end))
         return tuple(self._citation(sources[id], found) for id, found in spans.items() if id in sources)
 
-    def _citation(self, source: Source, spans: Iterable[tuple[int, int]]) -> Citation:
+    def _citation(self, source: Source, spans: Sequence[tuple[int, int]]) -> Citation:
         chunk = source.passage.chunk
         number = self._numbers.setdefault(source.evidence.id, len(self._numbers) + 1)
         moved = tuple(source.checked.shown.move(start, end) for start, end in sorted(spans))
         shown = source.shown
-        return Citation(number, shown.source, shown.title, chunk.page, source.checked.shown.text, moved, shown.newer)
+        return Citation(
+            number,
+            shown.source,
+            shown.title,
+            chunk.page,
+            source.checked.shown.text,
+            moved,
+            shown.newer,
+            chunk.id,
+            tuple(sorted(spans)),
+        )
 
     def _append(self, kind: str, facts: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
         try:

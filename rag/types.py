@@ -120,6 +120,18 @@ class Citation:
     text: str  # the passage, through the gate
     spans: tuple[tuple[int, int], ...]  # the supporting words: characters of ``text``, end exclusive
     superseded_by: str = ""  # title of the newer document, if there is one
+    chunk: str = ""  # id of the passage
+    support: tuple[tuple[int, int], ...] = ()  # the supporting words: characters of the chunk's own text
+
+
+@dataclass(frozen=True, slots=True)
+class PagePicture:
+    """A page of a document as this reader may see it."""
+
+    page: int  # counted from 1
+    png: str  # in base 64
+    begins: tuple[float, float]  # where the marked words do: shares of its width and height
+    notes: tuple[str, ...] = ()  # one sentence each: what of the page is not shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from rag.web import render, render_answer, render_chat
+from rag.web import render, render_answer, render_chat, render_page
 from rag.web.chat_turn import Chat, Talk, new_identifier
 from rag.web.look import QUIET, block, chosen, safely
 
@@ -23,7 +23,8 @@ def build(app: gr.Blocks, chat: Chat) -> None:
             new = gr.Button("New conversation", size="sm", elem_classes="plain", visible=False)
         loading = block(elem_classes="starting")
         welcome = block(render_chat.welcome(), choose=True, elem_classes="welcome")
-        log = block(elem_classes="conversation")
+        log = block(choose=True, elem_classes="conversation")
+        paper = block(render_page.waiting(), elem_id="paper")
         with gr.Column(elem_classes="composer"):
             status = block(elem_classes="status")
             with gr.Row(elem_classes="entry"):
@@ -69,6 +70,10 @@ def build(app: gr.Blocks, chat: Chat) -> None:
         yield from ask(chosen(event), talk)
 
     @safely
+    def show_page(talk: str, event: gr.EventData) -> str:
+        return chat.page(chosen(event), talk)
+
+    @safely
     def halt(talk: str) -> list[Any]:
         return view(chat.stop(talk))
 
@@ -87,6 +92,7 @@ def build(app: gr.Blocks, chat: Chat) -> None:
     many: dict[str, Any] = {**QUIET, "concurrency_limit": 4, "concurrency_id": "ask"}
     gr.on([box.submit, send.click], ask, [box, identifier], [box, *shown], **many)
     welcome.select(ask_sample, identifier, [box, *shown], **many)
+    log.select(show_page, identifier, paper, **QUIET, trigger_mode="multiple", concurrency_limit=2)
     stop.click(halt, identifier, shown, **QUIET)
     new.click(begin, None, [identifier, *shown, earlier], **QUIET)
     earlier.select(reopen, None, [identifier, *shown, earlier], **QUIET)

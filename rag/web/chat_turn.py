@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
-from rag.types import Done, Notice, Reader, Sentence, Shown, Status
-from rag.web import words
+from rag.types import Citation, Done, Notice, Reader, Sentence, Shown, Status
+from rag.web import render_page, words
 from rag.web.faults import told
-from rag.web.render_answer import Turn
+from rag.web.render_answer import Turn, cited, has_pictures
 
 if TYPE_CHECKING:
     from rag.build import Candor
@@ -109,6 +109,24 @@ class Chat:
             talk.status = "Stopping…"
         return talk
 
+    def page(self, where: str, identifier: str, reader: Reader = LOCAL_READER) -> str:
+        """The pages that a source of an answer stands on, as HTML.
+
+        Args:
+            where: "2-1-3": in the second turn, of the first sentence (0: of all), source 3. From the browser.
+        """
+        require(reader, "user")
+        citation = _cited(self.talk(identifier), where)
+        if citation is None:
+            return render_page.opened(where, None, (), "This source is no longer open here; ask again.")
+        try:
+            found = self.candor.pages.pictures(citation.chunk, citation.support, reader)
+        except CandorError as error:
+            return render_page.opened(where, citation, (), str(error))
+        except Exception as error:  # noqa: BLE001 - a reader is told that something went wrong, whatever it was
+            return render_page.opened(where, citation, (), told("a page could not be drawn", error))
+        return render_page.opened(where, citation, found)
+
     def earlier(self, reader: Reader = LOCAL_READER) -> list[tuple[str, str, str]]:
         """Conversations that can be reopened, newest first: (id, title, age)."""
         require(reader, "user")
@@ -152,6 +170,16 @@ class Chat:
 
 def new_identifier() -> str:
     return uuid.uuid4().hex
+
+
+def _cited(talk: Talk, where: str) -> Citation | None:
+    """The source that the browser names, if it may be asked for."""
+    numbers = [int(part) for part in where.split("-") if part.isascii() and part.isdecimal() and len(part) < 6]
+    if len(numbers) != 3 or not 1 <= numbers[0] <= len(talk.turns):
+        return None
+    sentences = talk.turns[numbers[0] - 1].sentences
+    chosen = sentences[max(0, numbers[1] - 1) : numbers[1] or len(sentences)]
+    return next((c for c in cited(chosen) if c.number == numbers[2] and has_pictures(c)), None)
 
 
 def _take(item: Shown, turn: Turn, talk: Talk) -> None:

@@ -45,19 +45,64 @@
   }, true);
 
   // What opens over the list of documents is left with Escape; the focus goes back to what opened it.
-  const LEAVE = ["#keep-aside", "#keep", "#close"];  // the one that lies on top first
+  const LEAVE = ["#leave-page", "#keep-aside", "#keep", "#close"];  // the one that lies on top first
   let opener = null;
   document.addEventListener("click", (event) => {
     const choice = event.target.closest(".shelf [data-choose], #use");
     if (choice) opener = {choice, before: choice.id === "use" ? opener : null};
+    if (event.target.closest("#leave-page")) leavePage();
     if (!event.target.closest(LEAVE.join()) || !opener) return;
     if (opener.choice.checkVisibility()) opener.choice.focus();
     opener = opener.before;
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
-    LEAVE.map((name) => document.querySelector(name)).find((part) => part?.checkVisibility())?.click();
+    const leave = LEAVE.map((name) => document.querySelector(name)).find((part) => part?.checkVisibility());
+    if (leave?.id === "leave-page") event.preventDefault();  // the source that it lies over stays open
+    leave?.click();
   });
+
+  // The picture of a page lies over all else; what arrives for a page that is no longer wanted is not shown.
+  let shower = null;
+  document.addEventListener("click", (event) => {
+    const paper = document.querySelector("#paper");
+    const wanted = event.target.closest(".show-page");
+    const sheet = event.target.closest(".sheet");
+    if (wanted && paper) {
+      shower = wanted;
+      paper.dataset.wait = wanted.dataset.choose;
+      paper.popover = "manual";
+      paper.showPopover();
+      document.querySelector("#leave-page").focus();
+    }
+    if (sheet) enlarge(sheet, event);
+  });
+  function leavePage() {
+    document.querySelector("#paper").hidePopover();
+    shower?.closest("[popover]")?.showPopover();
+    shower?.focus();
+  }
+  function enlarge(sheet, event) {
+    const place = sheet.getBoundingClientRect();
+    const byKey = !event.detail;
+    const across = byKey ? +sheet.dataset.across : (event.clientX - place.left) / place.width;
+    const down = byKey ? +sheet.dataset.down : (event.clientY - place.top) / sheet.firstChild.clientHeight;
+    const near = sheet.classList.toggle("near");
+    sheet.firstChild.setAttribute("aria-pressed", near);
+    const frame = sheet.closest("#paper");
+    sheet.scrollLeft = across * sheet.scrollWidth - sheet.clientWidth / 2;
+    const top = sheet.getBoundingClientRect().top - frame.getBoundingClientRect().top + frame.scrollTop;
+    frame.scrollTop = top + down * sheet.scrollHeight - frame.clientHeight / 2;
+  }
+  function drawn() {
+    const paper = document.querySelector("#paper");
+    if (!paper.dataset.wait || paper.querySelector(".paper").dataset.of !== paper.dataset.wait) return;
+    delete paper.dataset.wait;
+    if (!paper.matches(":popover-open")) return;
+    paper.querySelector("#leave-page").focus();
+    const sheet = paper.querySelector(".sheet");
+    paper.scrollTop = sheet ? +sheet.dataset.down * sheet.clientHeight - paper.clientHeight / 3 : 0;
+  }
 
   // A growing answer stays in view, unless its reader has scrolled up; afterwards the next question can be typed.
   let near = true;
@@ -95,6 +140,7 @@
       const inside = (place) => changes.some(({target}) => target.nodeType === 1 && target.closest(place));
       if (inside(".conversation")) grown();
       if (inside(".opened")) opened();
+      if (inside("#paper")) drawn();
     }).observe(document.body, {childList: true, subtree: true});
   });
 })();

@@ -17,6 +17,7 @@ from rag.web.render import (
     COPY,
     FILE,
     INFO,
+    PAGE,
     STAND_IN,
     WARN,
     highlighted,
@@ -63,7 +64,7 @@ def _turn(number: int, turn: Turn) -> str:
         f'<div class="question"><h2 class="sr">You asked</h2><p dir="auto">{safe(turn.question)}</p></div>'
         f'<div class="answer{" over" if turn.over else ""}"><h2 class="sr">Candor answered</h2>'
         f'<div class="before">{"".join(map(_notice, turn.first))}</div><div class="body">{_body(number, turn)}</div>'
-        f'<div class="after">{_after(turn) if turn.over else ""}</div>'
+        f'<div class="after">{_after(number, turn) if turn.over else ""}</div>'
         f'<div class="panels">{_panels(number, turn.sentences)}</div>'
         "</div></article>"
     )
@@ -138,13 +139,13 @@ def _cites(where: str, citations: Sequence[Citation]) -> str:
     return f'<span class="cites">{numbers}</span>' if numbers else ""
 
 
-def _after(turn: Turn) -> str:
+def _after(number: int, turn: Turn) -> str:
     return "".join(
         [
             *(_notice(text) for text in [*turn.notices, _missing(turn)] if text),
             notice(turn.problem, "bad"),
             _nearest(turn.done.nearest if turn.done else ()),
-            _sources(turn),
+            _sources(number, turn),
             _foot(turn) if turn.sentences or turn.remembered else "",
         ]
     )
@@ -174,15 +175,17 @@ def cited(sentences: Iterable[Sentence]) -> list[Citation]:
     for citation in (c for sentence in sentences for c in sentence.citations):
         known = by_number.get(citation.number)
         spans = merged([*(known.spans if known else ()), *citation.spans], len(citation.text))
-        by_number[citation.number] = replace(citation, spans=tuple(spans))
+        support = (*(known.support if known else ()), *citation.support)
+        by_number[citation.number] = replace(citation, spans=tuple(spans), support=support)
     return [by_number[number] for number in sorted(by_number)]
 
 
-def _sources(turn: Turn) -> str:
+def _sources(number: int, turn: Turn) -> str:
     items = "".join(
         f'<li><details><summary><span class="number">{c.number}</span><span class="name">{safe(c.title)}</span>'
         f'<span class="quiet">{safe(place(c))}</span></summary>{_superseded(c)}'
-        f'<p class="passage" dir="auto">{highlighted(reflowed(c.text), c.spans)}</p></details></li>'
+        f'<p class="passage" dir="auto">{highlighted(reflowed(c.text), c.spans)}</p>'
+        f"{_show_page(f'{number}-0-{c.number}', c)}</details></li>"
         for c in cited(turn.sentences)
     )
     return f'<section class="sources"><h3>Sources</h3><ol>{items}</ol></section>' if items else ""
@@ -201,7 +204,7 @@ def _panels(number: int, sentences: Sequence[Sentence]) -> str:
     parts = []
     for nth, sentence in enumerate(sentences, start=1):
         where = f"{number}-{nth}"
-        parts += [_source_panel(f"source-{where}-{c.number}", c) for c in sentence.citations]
+        parts += [_source_panel(f"{where}-{c.number}", c) for c in sentence.citations]
         parts += [
             f'<div popover class="why" id="why-{where}-{n}" role="note"><p>{safe(mark.reason)}</p></div>'
             for n, mark in enumerate(sentence.marks)
@@ -209,7 +212,8 @@ def _panels(number: int, sentences: Sequence[Sentence]) -> str:
     return "".join(parts)
 
 
-def _source_panel(identifier: str, citation: Citation) -> str:
+def _source_panel(where: str, citation: Citation) -> str:
+    identifier = f"source-{where}"
     return (
         f'<div popover class="source" id="{identifier}" role="dialog" aria-label="Source {citation.number}">'
         f'<div class="source-head"><span class="number">{citation.number}</span><h3>{safe(citation.title)}</h3>'
@@ -217,8 +221,23 @@ def _source_panel(identifier: str, citation: Citation) -> str:
         f'aria-label="Close source">{CLOSE}</button></div>'
         f'<p class="quiet">{FILE}<span>{safe(place(citation))}</span></p>{_superseded(citation)}'
         f'<p class="passage" dir="auto" tabindex="0">{highlighted(reflowed(citation.text), citation.spans)}</p>'
-        '<p class="quiet hint">The highlighted words support the sentence.</p></div>'
+        f'<p class="quiet hint">The highlighted words support the sentence.</p>{_show_page(where, citation)}</div>'
     )
+
+
+def _show_page(where: str, citation: Citation) -> str:
+    """``where``: turn, sentence (0: all of them) and number of the source; see ``Chat.page``."""
+    if not has_pictures(citation):
+        return ""
+    label = f"Show the page: source {citation.number}"
+    return (
+        f'<button type="button" class="plain show-page" data-choose="{safe(where)}" aria-label="{safe(label)}" '
+        f'aria-haspopup="dialog">{PAGE}<span>Show the page</span></button>'
+    )
+
+
+def has_pictures(citation: Citation) -> bool:
+    return bool(citation.chunk) and citation.source.lower().endswith(".pdf")
 
 
 def _superseded(citation: Citation) -> str:
