@@ -39,6 +39,7 @@ from rag.index.store import VectorStore
 from rag.ingest.ingest import Ingestion
 from rag.library import Library
 from rag.pages import Pages
+from rag.purge import Purge
 from rag.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -252,7 +253,10 @@ class Candor:
         self._assistant = Assistant(
             Parts(self.settings, encoder, retrieve, self.model, gate, log, memory, catalogue.hold, canary)
         )
-        self._library = Library(catalogue, ingestion, log, state / "uploads", gate)
+        purge = Purge(state, catalogue, vectors, log, ingestion.remove)
+        purge.complete()
+        self._library = Library(catalogue, ingestion, log, state / "uploads", gate, purge)
+        self._closers.append(self._library.close)
         self._memory = memory
         self._pages = Pages(catalogue, gate)
         self._closers.append(self._pages.close)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from rag.types import Citation, Done, Ingested, IngestState, Notice, Sentence, Shown, Status
-from rag.types import Progress as Step
+from rag.types import Citation, Done, Notice, Sentence, Shown, Status
 
 if TYPE_CHECKING:
     from guardrails.audit.review import QueueItem, Record
@@ -41,59 +38,13 @@ def complain(text: str) -> None:
     err.print(f"candor: {plain(text)}", markup=False, style="red", soft_wrap=True)
 
 
+def note(text: str) -> None:
+    err.print(f"candor: {plain(text)}", markup=False, soft_wrap=True)
+
+
 def waiting(text: str) -> AbstractContextManager[Any]:
     """A moving sign while something takes long; nothing where there is no terminal."""
     return err.status(text)
-
-
-def ingestion(steps: Iterable[Step], *, as_json: bool) -> int:
-    """Show an ingestion as it goes, then what became of each file; the number of failures."""
-    seen: list[Ingested] = []
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("Reading", total=None)
-        for step in steps:
-            bar.update(task, completed=step.done, total=step.total or 1)
-            if step.latest:
-                seen.append(step.latest)
-                if as_json:
-                    say(json.dumps(asdict(step.latest), ensure_ascii=False))
-    counts = Counter(ingested.state for ingested in seen)
-    if not as_json:
-        _ingestion_table(seen, counts)
-    return counts["failed"]
-
-
-def _ingestion_table(seen: Sequence[Ingested], counts: Counter[IngestState]) -> None:
-    table = Table("file", "state", "passages", "reason")
-    for ingested in seen:
-        if ingested.state != "unchanged":
-            table.add_row(*map(cell, (ingested.source, ingested.state, ingested.chunks or "", ingested.reason)))
-    if table.row_count:
-        out.print(table)
-    states: tuple[IngestState, ...] = ("added", "replaced", "unchanged", "removed", "failed")
-    say(", ".join(f"{counts[state]} {state}" for state in states))
-    if held := sum(ingested.held for ingested in seen):
-        reads = "it reads" if held == 1 else "they read"
-        say(f"{_chunks(held)} set aside: {reads} like instructions to the assistant; see Sources")
-
-
-def released(source: str, count: int, *, as_json: bool) -> None:
-    if as_json:
-        say(json.dumps({"source": source, "released": count}, ensure_ascii=False))
-        return
-    them = "it" if count == 1 else "them"
-    say(f"{_chunks(count)} of {plain(source)} released: answers may rest on {them} from now on")
-
-
-def _chunks(count: int) -> str:
-    return "1 chunk" if count == 1 else f"{count} chunks"
 
 
 def answer(shown: Iterable[Shown], *, as_json: bool) -> bool:

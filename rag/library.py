@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +16,12 @@ from rag.access import actor, audience, require
 from rag.errors import CandorError, LoadError
 from rag.index.catalogue import Catalogue
 from rag.ingest.ingest import Ingestion
-from rag.types import Chunk, Ingested, Progress, Reader, SetAside, Shelved
+from rag.ingest.run import PATIENCE, Run
+from rag.ingest.verify import verify
+from rag.purge import Purge, Purged
+from rag.types import Chunk, Difference, Ingested, Progress, Reader, SetAside, Shelved, Verified
+
+logger = logging.getLogger(__name__)
 
 MOST_SHOWN = 20  # of the passages of one document that were set aside; each passes the gate
 LONGEST_SHOWN = 1200  # characters of each
@@ -35,13 +42,21 @@ class Library:
     """
 
     def __init__(
-        self, catalogue: Catalogue, ingestion: Ingestion, log: AuditLog, uploads: Path, gate: Callable[[], Gate]
+        self,
+        catalogue: Catalogue,
+        ingestion: Ingestion,
+        log: AuditLog,
+        uploads: Path,
+        gate: Callable[[], Gate],
+        purge: Purge,
     ) -> None:
         self._catalogue = catalogue
         self._ingestion = ingestion
         self._log = log
         self._uploads = uploads
         self._gate = gate
+        self._purge = purge
+        self._runs: tuple[Run, ...] = ()  # those at work, oldest first; when there are none, the latest
 
     def shelf(self, reader: Reader) -> list[Shelved]:
         """The documents that this reader may see, in order of source."""
@@ -58,31 +73,42 @@ class Library:
         return self._catalogue.count()[0] == 0
 
     def ingest(
-        self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None, *, sample: bool = False
+        self,
+        paths: Sequence[Path],
+        reader: Reader,
+        *,
+        sample: bool = False,
+        mass_removal: bool = False,
     ) -> Iterator[Progress]:
-        """Bring files and folders into the index; see ``Ingestion``. What was done is recorded, also when cancelled."""
-        require(reader, "editor")
-        states: dict[str, int] = {}
-        try:
-            for progress in self._ingestion(paths, cancelled, sample=sample):
-                if progress.latest:
-                    states[progress.latest.state] = states.get(progress.latest.state, 0) + 1
-                yield progress
-        finally:
-            self._log.append("ingested", actor=actor(reader), facts={"files": states})
+        """Bring files and folders into the index; see ``Ingestion``. Who stops drawing from it cancels it.
 
-    def upload(
-        self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None
-    ) -> Iterator[Progress]:
+        What was done is recorded, also then.
+        """
+        require(reader, "editor")
+        run = self._begin(paths, reader, sample=sample, mass_removal=mass_removal)
+        try:
+            yield from run.follow()
+        finally:
+            run.cancel()
+            run.wait(PATIENCE)
+
+    def upload(self, paths: Sequence[Path], reader: Reader) -> Run:
         """Keep copies of files that were handed in, and ingest those. The same name replaces the older file."""
         require(reader, "editor")
         self._uploads.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept = []
-        for path in paths:
-            target = self._uploads / Path(path.name).name
-            shutil.copyfile(path, target)
-            kept.append(target)
-        yield from self.ingest(kept, reader, cancelled)
+        return self._begin([self._kept(path) for path in paths], reader)
+
+    def running(self, reader: Reader) -> Run | None:
+        """The ingestion at work that began first, wherever it was asked for; else the latest of this process."""
+        require(reader, "editor")
+        return next((run for run in self._runs if not run.over), self._runs[-1] if self._runs else None)
+
+    def verify(
+        self, paths: Sequence[Path], reader: Reader, *, mass_removal: bool = False
+    ) -> Iterator[Difference | Progress | Verified]:
+        """Compare store, keyword index and folder, and mend what differs; see ``rag/ingest/verify.py``."""
+        require(reader, "editor")
+        yield from verify(self._ingestion, paths, lambda these: self.ingest(these, reader, mass_removal=mass_removal))
 
     def remove(self, source: str, reader: Reader) -> None:
         """Remove a document from the index, and the file if it was handed in through the page.
@@ -97,6 +123,24 @@ class Library:
         if Path(path).is_relative_to(self._uploads):
             Path(path).unlink(missing_ok=True)
         self._log.append("removed", actor=actor(reader), facts={"documents": 1})
+
+    def purge(self, source: str, reader: Reader) -> Purged:
+        """Remove every byte of a document, also of one that was removed before; see ``rag/purge.py``.
+
+        Raises:
+            LoadError: there is no such document that this reader may see.
+        """
+        self._begin_purge(source, reader)
+        return next(purged for purged in self._purge.complete() if purged.source == source)
+
+    def delete(self, source: str, reader: Reader) -> None:
+        """``purge``, of which the slow part is done in the background: at once, nobody finds the document any more.
+
+        Raises:
+            LoadError: there is no such document that this reader may see.
+        """
+        self._begin_purge(source, reader)
+        threading.Thread(target=self._complete_purges, name="purging", daemon=True).start()
 
     def quarantined(self, source: str, reader: Reader, limit: int = MOST_SHOWN) -> list[SetAside]:
         """The passages of a document that are set aside, in order, as this reader may see them.
@@ -140,6 +184,47 @@ class Library:
             self._ingestion.remove(source)
         self._log.append("removed", actor=actor(reader), facts={"documents": len(samples)})
         return len(samples)
+
+    def close(self) -> None:
+        """Have what is at work end."""
+        for run in self._runs:
+            run.cancel()
+            run.wait(2 * PATIENCE)
+
+    def _begin(self, paths: Sequence[Path], reader: Reader, *, sample: bool = False, mass_removal: bool = False) -> Run:
+        def steps(cancelled: threading.Event) -> Iterator[Progress]:
+            states: dict[str, int] = {}
+            try:
+                for progress in self._ingestion(paths, cancelled, sample=sample, mass_removal=mass_removal):
+                    if progress.latest:
+                        states[progress.latest.state] = states.get(progress.latest.state, 0) + 1
+                    yield progress
+            finally:
+                self._log.append("ingested", actor=actor(reader), facts={"files": states})
+
+        run = Run(steps)
+        self._runs = (*(other for other in self._runs if not other.over), run)
+        return run
+
+    def _kept(self, path: Path) -> Path:
+        """A copy of a file among those that were handed in; a kill leaves the whole of it or nothing."""
+        target = self._uploads / Path(path.name).name
+        part = target.with_name(f".{target.name}.part")
+        shutil.copyfile(path, part)
+        os.replace(part, target)
+        return target
+
+    def _begin_purge(self, source: str, reader: Reader) -> None:
+        require(reader, "editor")
+        if source in {known for known, _ in self._catalogue.files().values()}:
+            self._require_on_shelf(source, reader)
+        self._purge.begin(source, reader)
+
+    def _complete_purges(self) -> None:
+        try:
+            self._purge.complete()
+        except Exception as error:  # noqa: BLE001 - the journal stays, and the next start goes on with it
+            logger.error("a purge is not complete (%s); it goes on at the next start", type(error).__name__)
 
     def _require_on_shelf(self, source: str, reader: Reader) -> None:
         if source not in {shelved.source for shelved in self.shelf(reader)}:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, TypeAdapter
 
 from rag.access import LOCAL_READER
 from rag.errors import CandorError
 from rag.owner import Address
-from rag.types import Done, Ingested, Notice, Progress, Sentence, Shown, Status
+from rag.purge import Purged
+from rag.types import Difference, Done, Notice, Progress, Sentence, Shown, Status, Verified
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -26,68 +27,102 @@ if TYPE_CHECKING:
 
 PATH = "/owner"
 _TYPES: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in (Status, Sentence, Notice, Done, Progress, Ingested, int)
+    kind.__name__: TypeAdapter(kind)
+    for kind in (Status, Sentence, Notice, Done, Progress, Difference, Verified, Purged, int)
 }
 
 
-class IngestRequest(BaseModel):
+class Ingest(BaseModel):
     paths: list[Path]
     rebuild: bool = False
+    mass_removal: bool = False
 
 
-class ReleaseRequest(BaseModel):
+class Verify(BaseModel):
+    paths: list[Path]
+    mass_removal: bool = False
+
+
+class OfDocument(BaseModel):
     source: str
 
 
-class AskRequest(BaseModel):
+class Ask(BaseModel):
     question: str
     conversation: str
 
 
+def _ingest(candor: Candor, wanted: Ingest) -> Iterator[Progress]:
+    if wanted.rebuild:
+        candor.library.rebuild(LOCAL_READER)
+    yield from candor.library.ingest(wanted.paths, LOCAL_READER, mass_removal=wanted.mass_removal)
+
+
+def _verify(candor: Candor, wanted: Verify) -> Iterator[Difference | Progress | Verified]:
+    yield from candor.library.verify(wanted.paths, LOCAL_READER, mass_removal=wanted.mass_removal)
+
+
+def _release(candor: Candor, wanted: OfDocument) -> Iterator[int]:
+    yield candor.library.release(wanted.source, LOCAL_READER)
+
+
+def _remove(candor: Candor, wanted: OfDocument) -> Iterator[int]:
+    candor.library.remove(wanted.source, LOCAL_READER)
+    yield 1
+
+
+def _purge(candor: Candor, wanted: OfDocument) -> Iterator[Purged]:
+    yield candor.library.purge(wanted.source, LOCAL_READER)
+
+
+def _ask(candor: Candor, wanted: Ask) -> Iterator[Shown]:
+    yield from candor.assistant.ask(wanted.question, wanted.conversation, LOCAL_READER)
+
+
+# What may be asked of the process that owns the state folder: what is to be said with it, and what does it.
+WISHES: dict[str, tuple[type[BaseModel], Callable[[Candor, Any], Iterator[Any]]]] = {
+    "ingest": (Ingest, _ingest),
+    "verify": (Verify, _verify),
+    "release": (OfDocument, _release),
+    "remove": (OfDocument, _remove),
+    "purge": (OfDocument, _purge),
+    "ask": (Ask, _ask),
+}
+
+
+def wish(door: Address | Candor, name: str, **values: Any) -> Iterator[Any]:
+    """Have something done by the owner of the state folder, which may be this process.
+
+    Args:
+        values: the fields of what ``WISHES`` names.
+
+    Raises:
+        CandorError: as whatever does it raises.
+    """
+    model, do = WISHES[name]
+    wanted = model(**values)
+    return _asked(door, name, wanted) if isinstance(door, Address) else do(door, wanted)
+
+
 def add_routes(app: FastAPI, candor: Candor, key: str) -> None:
-    """Let other processes of the same user ingest, release and ask, on a page that runs."""
-    from fastapi import HTTPException, Request
+    """Let other processes of the same user have their wishes, on a page that runs. Who goes away ends theirs."""
+    from fastapi import Body, HTTPException, Request
     from fastapi.responses import StreamingResponse
 
-    def allowed(request: Request) -> None:
-        given = request.headers.get("authorization", "").removeprefix("Bearer ")
-        if not hmac.compare_digest(given.encode(), key.encode()):
-            raise HTTPException(403)
-        candor.startup.wait(120)
+    def route(model: type[BaseModel], do: Callable[[Candor, Any], Iterator[Any]]) -> Callable[..., StreamingResponse]:
+        def answer(request: Any, wanted: Any) -> StreamingResponse:
+            given = request.headers.get("authorization", "").removeprefix("Bearer ")
+            if not hmac.compare_digest(given.encode(), key.encode()):
+                raise HTTPException(403)
+            candor.startup.wait(120)
+            return StreamingResponse(_lines(do(candor, wanted)), media_type="application/x-ndjson")
 
-    def ingest(request: Request, wanted: IngestRequest) -> StreamingResponse:
-        allowed(request)
-        return StreamingResponse(_lines(_ingest(candor, wanted)), media_type="application/x-ndjson")
+        # Known only inside these functions, where FastAPI cannot find them by their names: given before it looks.
+        answer.__annotations__ |= {"request": Request, "wanted": Annotated[model, Body()]}
+        return answer
 
-    def release(request: Request, wanted: ReleaseRequest) -> StreamingResponse:
-        allowed(request)
-        return StreamingResponse(_lines(_release(candor, wanted)), media_type="application/x-ndjson")
-
-    def ask(request: Request, wanted: AskRequest) -> StreamingResponse:
-        allowed(request)
-        answer = candor.assistant.ask(wanted.question, wanted.conversation, LOCAL_READER)
-        return StreamingResponse(_lines(answer), media_type="application/x-ndjson")
-
-    # Request is known only inside this function, where FastAPI cannot find it by its name: it is given before it looks.
-    for function in (ingest, release, ask):
-        function.__annotations__["request"] = Request
-        app.post(f"{PATH}/{function.__name__}")(function)
-
-
-def ingest_through(owner: Address, paths: Sequence[Path], *, rebuild: bool) -> Iterator[Progress]:
-    """Have the owner ingest files and folders."""
-    body = {"paths": [str(path.expanduser().resolve()) for path in paths], "rebuild": rebuild}
-    yield from _asked(owner, "ingest", body)
-
-
-def release_through(owner: Address, source: str) -> int:
-    """Have the owner release what is set aside of a document; how many passages that were."""
-    return sum(_asked(owner, "release", {"source": source}))
-
-
-def ask_through(owner: Address, question: str, conversation: str) -> Iterator[Shown]:
-    """Have the owner answer a question."""
-    yield from _asked(owner, "ask", {"question": question, "conversation": conversation})
+    for name, (model, do) in WISHES.items():
+        app.post(f"{PATH}/{name}")(route(model, do))
 
 
 def answers(owner: Address) -> bool:
@@ -98,16 +133,6 @@ def answers(owner: Address) -> bool:
         return httpx.post(f"{owner.url}{PATH}/ask", timeout=5).status_code in (403, 422)
     except httpx.HTTPError:
         return False
-
-
-def _ingest(candor: Candor, wanted: IngestRequest) -> Iterator[Progress]:
-    if wanted.rebuild:
-        candor.library.rebuild(LOCAL_READER)
-    yield from candor.library.ingest(wanted.paths, LOCAL_READER)
-
-
-def _release(candor: Candor, wanted: ReleaseRequest) -> Iterator[int]:
-    yield candor.library.release(wanted.source, LOCAL_READER)
 
 
 def _lines(values: Iterable[Any]) -> Iterator[str]:
@@ -126,10 +151,10 @@ def _lines(values: Iterable[Any]) -> Iterator[str]:
         )
 
 
-def _asked(owner: Address, what: str, body: dict[str, Any]) -> Iterator[Any]:
+def _asked(owner: Address, what: str, wanted: BaseModel) -> Iterator[Any]:
     import httpx
 
-    headers = {"Authorization": f"Bearer {owner.key}"}
+    headers, body = {"Authorization": f"Bearer {owner.key}"}, wanted.model_dump(mode="json")
     try:
         with httpx.stream("POST", f"{owner.url}{PATH}/{what}", json=body, headers=headers, timeout=None) as reply:  # noqa: S113 - a file may take long
             if reply.status_code != 200:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -47,12 +47,12 @@ class Plan:
 def plan(catalogue: Catalogue, paths: Sequence[Path], *, mass_removal: bool) -> Plan:
     """
     Args:
-        paths: existing files and folders, resolved.
+        paths: files and folders, resolved; see ``require_known``.
         mass_removal: also most of a folder's documents may be gone; see ``MASS``.
     """
     known, roots = catalogue.files(), [Path(root) for root in catalogue.roots()]
-    folders = [path for path in paths if path.is_dir()]
-    gone = [path for path in known if any(Path(path).is_relative_to(folder) for folder in folders) and is_gone(path)]
+    given = set(paths)
+    gone = [path for path in known if under(Path(path), given) and is_gone(path)]
     refused: list[Ingested] = []
     if gone and not mass_removal:
         gone, refused = _believed(catalogue, gone)
@@ -66,6 +66,29 @@ def plan(catalogue: Catalogue, paths: Sequence[Path], *, mass_removal: bool) -> 
         tuple(refused),
         known,
     )
+
+
+def require_known(catalogue: Catalogue, paths: Sequence[Path]) -> None:
+    """Let pass what exists, and what has gone from a folder that was ingested and is still there.
+
+    Raises:
+        LoadError: for another path.
+    """
+    for path in paths:
+        if not path.exists():
+            around = [Path(root) for root in catalogue.roots() if path != Path(root) and path.is_relative_to(root)]
+            known = [
+                folder
+                for folder in around
+                if folder.is_dir() and any(under(Path(f), {path}) for f in catalogue.files(folder))
+            ]
+            if not known:
+                raise LoadError(path, "it does not exist")
+
+
+def under(path: Path, given: Set[Path]) -> bool:
+    """Whether a path is one of those that are given, or lies below one."""
+    return path in given or any(parent in given for parent in path.parents)
 
 
 def is_gone(path: str) -> bool:
@@ -96,8 +119,8 @@ def hash_of(path: Path) -> str:
 
 def below(given: Path) -> list[Path]:
     """The files of a path in order of name; hidden ones, links out of the folder and side-cars are passed over."""
-    if given.is_file():
-        return [given]
+    if not given.is_dir():
+        return [given] if given.is_file() else []
     found = [path for path in sorted(given.rglob("*")) if path.is_file() and not is_sidecar(path)]
     return [
         path

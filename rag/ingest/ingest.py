@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from rag.errors import LoadError, NotUnderstood
 from rag.index.catalogue import Catalogue, audience_of
 from rag.index.store import VectorStore
 from rag.ingest.ahead import Ahead
-from rag.ingest.files import File, Plan, hash_of, plan
+from rag.ingest.files import File, Plan, hash_of, plan, require_known
 from rag.ingest.split import split
 from rag.ingest.worker import Worker
 from rag.settings import Chunks
@@ -78,9 +79,9 @@ class Ingestion:
         screen: Screen = all_sound,
         limits: Limits = Limits(),
     ) -> None:
-        self._catalogue = catalogue
-        self._vectors = vectors
-        self._encoder = encoder
+        self.catalogue = catalogue
+        self.vectors = vectors
+        self.encoder = encoder
         self._settings = settings
         self._screen = screen
         self._limits = limits
@@ -108,12 +109,10 @@ class Ingestion:
             mass_removal: also most of a folder's documents may be gone.
 
         Raises:
-            LoadError: a path does not exist; nothing was changed.
+            LoadError: a path does not exist, and no document was read from there; nothing was changed.
         """
         paths = [path.expanduser().resolve() for path in paths]
-        for path in paths:
-            if not path.exists():
-                raise LoadError(path, "it does not exist")
+        require_known(self.catalogue, paths)
         cancelled = cancelled or threading.Event()
         while not self._one_at_a_time.acquire(timeout=0.2):
             yield Progress(0, 0, waiting=True)
@@ -121,8 +120,8 @@ class Ingestion:
                 return
         try:
             self.clear_leftovers()
-            self._catalogue.forget_failures([path for path in self._catalogue.failed() if not Path(path).is_file()])
-            yield from self._run(plan(self._catalogue, paths, mass_removal=mass_removal), cancelled, sample)
+            self.catalogue.forget_failures([path for path in self.catalogue.failed() if not Path(path).is_file()])
+            yield from self._run(plan(self.catalogue, paths, mass_removal=mass_removal), cancelled, sample)
         finally:
             self._spare = {}
             self.clear_leftovers()
@@ -130,27 +129,34 @@ class Ingestion:
 
     def remove(self, source: str) -> bool:
         """Remove one document with its words and vectors; False when there is none."""
-        removed = self._catalogue.remove(source)
+        removed = self.catalogue.remove(source)
         self.clear_leftovers()
         return removed is not None
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody ingests meanwhile, and nothing is left over from an interruption."""
+        with self._one_at_a_time:
+            self.clear_leftovers()
+            yield
 
     def forget_everything(self) -> None:
         """Empty the index, to be built anew."""
         with self._one_at_a_time:
-            self._catalogue.clear()
-            self._vectors.clear()
+            self.catalogue.clear()
+            self.vectors.clear()
 
     def clear_leftovers(self) -> None:
         """Complete what an interruption left: remove vectors that belong to no chunk."""
         in_use = self._being_stored | {id.rpartition(":")[0] for id, _ in self._spare.values()}
-        ids = [id for id in self._catalogue.leftover_ids() if id not in in_use]
+        ids = [id for id in self.catalogue.leftover_ids() if id not in in_use]
         if not ids:
             return
-        visible = {id: chunk_ids for id in ids if (chunk_ids := self._catalogue.chunk_ids(id))}
-        self._vectors.remove([id for id in ids if id not in visible])
+        visible = {id: chunk_ids for id in ids if (chunk_ids := self.catalogue.chunk_ids(id))}
+        self.vectors.remove([id for id in ids if id not in visible])
         for id, chunk_ids in visible.items():
-            self._vectors.keep_only(id, chunk_ids)
-        self._catalogue.cleared(ids)
+            self.vectors.keep_only(id, chunk_ids)
+        self.catalogue.cleared(ids)
 
     def _run(self, todo: Plan, cancelled: threading.Event, sample: bool) -> Iterator[Progress]:
         tally = _Tally(todo)
@@ -158,11 +164,11 @@ class Ingestion:
         for refused in todo.refused:
             yield tally.now(refused)
         if todo.gone and any(str(file.path) not in todo.known for file in todo.files):
-            self._spare = self._catalogue.embedded(sources=todo.gone)
+            self._spare = self.catalogue.embedded(sources=todo.gone)
         for source in todo.gone:
             if cancelled.is_set():
                 return
-            self._catalogue.remove(source)
+            self.catalogue.remove(source)
             yield tally.now(Ingested(source, "removed"))
         self.clear_leftovers()
         with Worker(self._limits) as worker:
@@ -204,9 +210,9 @@ class Ingestion:
             # An older version of the document stays readable, as a broken save must not empty the index; unless it
             # cannot be told who may read it. A reader that was interrupted says nothing about the file.
             if isinstance(error, NotUnderstood):
-                self._catalogue.remove(file.source)
+                self.catalogue.remove(file.source)
             if not cancelled.is_set():
-                self._catalogue.note_failure(file.path, file.root, file.source, error.reason)
+                self.catalogue.note_failure(file.path, file.root, file.source, error.reason)
             seconds = time.perf_counter() - begun
             return Ingested(file.source, "failed", reason=error.reason, seconds=seconds, size=file.size)
         return Read(file, file_hash, document, chunks, time.perf_counter() - begun)
@@ -221,7 +227,7 @@ class Ingestion:
         """``store``, telling beside it how many more chunks were embedded."""
         begun = time.perf_counter()
         chunks = [chunk for read in reads for chunk in read.chunks]
-        digests = [digest_of(self._encoder.name, chunk) for chunk in chunks]
+        digests = [digest_of(self.encoder.name, chunk) for chunk in chunks]
         known = yield from self._embedded(dict(zip(digests, chunks, strict=True)), len(chunks), cancelled)
         if cancelled.is_set() or not chunks:
             return
@@ -249,7 +255,7 @@ class Ingestion:
         for part in _slices(embed):
             if cancelled.is_set():
                 return known
-            vectors = self._encoder.embed([embedded_text(chunks[digest]) for digest in part])
+            vectors = self.encoder.embed([embedded_text(chunks[digest]) for digest in part])
             known.vectors.update(zip(part, vectors, strict=True))
             yield len(part)
         for part in _slices(screen):
@@ -261,10 +267,10 @@ class Ingestion:
 
     def _known(self, chunks: Mapping[str, Chunk]) -> _Known:
         found = {digest: self._spare[digest] for digest in chunks if digest in self._spare}
-        found |= self._catalogue.embedded(chunks.keys())
+        found |= self.catalogue.embedded(chunks.keys())
         if not found:
             return _Known()
-        stored = self._vectors.vectors([id for id, _ in found.values()])
+        stored = self.vectors.vectors([id for id, _ in found.values()])
         vectors = {digest: stored[id] for digest, (id, _) in found.items() if id in stored}
         # What was held or released once is looked at again: it may be another document, with other readers.
         return _Known(vectors, {digest: False for digest, (_, said) in found.items() if digest in vectors and not said})
@@ -272,8 +278,8 @@ class Ingestion:
     def _write(self, reads: Sequence[Read], chunks: Sequence[Chunk], vectors: Sequence[np.ndarray]) -> None:
         import numpy as np
 
-        self._catalogue.announce(self._being_stored)
-        self._vectors.add(
+        self.catalogue.announce(self._being_stored)
+        self.vectors.add(
             [chunk.id for chunk in chunks],
             np.stack(vectors),
             [chunk.document_id for chunk in chunks],
@@ -283,12 +289,12 @@ class Ingestion:
     def _show(self, read: Read, digests: Sequence[str], held: Mapping[str, bool], sample: bool) -> Ingested:
         """Make a document visible whose vectors are written."""
         file = read.file
-        released = self._catalogue.released(file.path, file.moved_from)
+        released = self.catalogue.released(file.path, file.moved_from)
         judged = [
             replace(chunk, quarantine=_judged(digest in released, held[digest]))
             for chunk, digest in zip(read.chunks, digests, strict=True)
         ]
-        replaced = self._catalogue.put(
+        replaced = self.catalogue.put(
             read.document,
             judged,
             path=file.path,

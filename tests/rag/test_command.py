@@ -109,10 +109,10 @@ def test_the_whole_way_from_the_command_line(home: Home) -> None:
     status, out, _ = home.run("ingest", str(home.documents))
     assert status == 1
     assert "broken.pdf" in out
-    assert "1 added, 0 replaced, 0 unchanged, 0 removed, 1 failed" in out
+    assert "1 added, 0 replaced, 0 moved, 0 unchanged, 0 removed, 1 failed" in out
     (home.documents / "broken.pdf").unlink()
     status, out, _ = home.run("ingest", str(home.documents))
-    assert (status, out.strip()) == (0, "0 added, 0 replaced, 1 unchanged, 0 removed, 0 failed")
+    assert (status, out.strip()) == (0, "0 added, 0 replaced, 0 moved, 1 unchanged, 0 removed, 0 failed")
 
     status, out, _ = home.run("ask", QUESTION, "--json")
     answer = json.loads(out)
