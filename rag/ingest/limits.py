@@ -10,6 +10,7 @@ from rag.types import Limits
 BYTES_OF_MARKUP = 20  # for each character of text: office files and pages measured have 2 to 15
 BYTES_OF_TEXT = 4  # for each character at most, in any encoding
 COLUMNS = 10_000  # of one row; a spreadsheet program takes 16 384 at most
+SHORTEST_LINE = 10  # characters, on average; what reads a text line by line has a cost for each
 MEGABYTE = 1 << 20
 
 
@@ -22,6 +23,17 @@ def check_size(path: Path, limits: Limits, markup: bool) -> None:
     size = path.stat().st_size
     if size > limits.characters * (BYTES_OF_MARKUP if markup else BYTES_OF_TEXT):
         raise LoadError(path, f"it is {megabytes(size)} of text; {way_out('characters', limits.characters)}")
+
+
+def check_text(path: Path, text: str, limits: Limits) -> None:
+    """
+    Raises:
+        LoadError: it is too long, or has more lines than a text of words can have.
+    """
+    check_characters(path, len(text), limits)
+    lines = text.count("\n")
+    if lines > limits.characters // SHORTEST_LINE:
+        raise LoadError(path, f"it has {lines:,} lines; {way_out('characters', limits.characters)}")
 
 
 def check_characters(path: Path, characters: int, limits: Limits) -> None:

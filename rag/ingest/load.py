@@ -10,7 +10,7 @@ from pathlib import Path
 from rag.errors import LoaderFailed, LoadError, NoText
 from rag.ingest import sniff
 from rag.ingest.clean import UNREADABLE_ABOVE, has_words, unreadable_share
-from rag.ingest.limits import check_characters, check_size
+from rag.ingest.limits import check_size, check_text
 from rag.ingest.load_csv import load_csv
 from rag.ingest.load_docx import load_docx
 from rag.ingest.load_eml import load_eml
@@ -60,7 +60,7 @@ def load(path: Path, root: Path, source: str = "", limits: Limits = Limits(), de
         raise LoadError(path, "its parts are nested too deeply to be read; save it in a flatter form") from None
     except Exception as error:
         raise LoaderFailed(path, f"it broke the {path.suffix.lower()} reader ({type(error).__name__})") from error
-    check_characters(path, len(document.text), limits)
+    check_text(path, document.text, limits)
     _check_text(path, document.text)
     return _with_meta(path, document)
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from rag.errors import LoadError
-from rag.ingest.clean import tidy
+from rag.ingest.clean import one_line, tidy
 from rag.ingest.decode import decode
 from rag.ingest.limits import check_characters
 from rag.ingest.load_html import read_html
@@ -36,14 +36,13 @@ def load_epub(path: Path, source: str, limits: Limits) -> Document:
         root = xml_of(path, part_of(path, book, CONTAINER)).find(".//{*}rootfile")
         name = root.get("full-path", "") if root is not None else ""
         package = xml_of(path, part_of(path, book, name))
-        text, length = [], 0
+        named, author = (package.findtext(f".//{{*}}metadata/{{*}}{name}", "") for name in ("title", "creator"))
+        text = [f"{one_line(named)}\n\n{one_line(author)}"]  # as on its title page, which many have as a picture
         for chapter in _chapters(package, posixpath.dirname(name)):
             markup = CLOSED.sub(r"<\1\2></\1>", decode(path, part_of(path, book, chapter)))
             text.append(read_html(markup, everything=True).text)
-            length += len(text[-1])
-            check_characters(path, length, limits)
-    whole = tidy("\n\n".join(text))
-    named = package.findtext(".//{*}metadata/{*}title")
+            check_characters(path, sum(map(len, text)), limits)
+    whole = tidy("\n\n".join(text)) if any(text[1:]) else ""
     return Document(source, best_title(source, named, first_heading(whole)), whole)
 
 

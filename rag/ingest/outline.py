@@ -67,7 +67,9 @@ def read_lines(text: str, rows: bool = False) -> list[Line]:
 
 def heading_text(line: str) -> str:
     """A heading's words, without the marks that make it one; "" for an underline."""
-    return "" if RULE.match(line) else re.sub(r"^\s*#{1,6}\s+|\s+#+\s*$", "", line).strip()
+    words = "" if RULE.match(line) else re.sub(r"^\s*#{1,6}\s+", "", line).strip()
+    opened = words.rstrip("#")
+    return opened.rstrip() if opened[-1:].isspace() or not opened else words
 
 
 def headings(text: str, lines: Sequence[Line]) -> list[Heading]:

@@ -26,6 +26,7 @@ CLOSERS = "'\"\u2019\u201d\u00bb)\\]*_\u300d\u300f"  # quotation marks, brackets
 OPENERS = "\"'\u201c\u2018\u00ab(\\[\u00bf\u00a1"
 WIDE_STOPS = "\u3002\uff01\uff1f"  # of Chinese and Japanese, which put no space after them
 SENTENCE_END = re.compile(rf"[.!?\u2026][{CLOSERS}]*\s+(?=[^\s\W_a-z]|[{OPENERS}])|[{WIDE_STOPS}][{CLOSERS}]*\s*(?=\S)")
+SPACE = re.compile(r"\s*")
 UNDER_HEADING = re.compile(r"\n(?=.*\w)")  # a line of words below the heading's own
 ENDS_SENTENCE = re.compile(rf"[.!?;\u2026{WIDE_STOPS}][{CLOSERS}]*\s*$")
 ABBREVIATION = re.compile(
@@ -73,13 +74,14 @@ def split(document: Document, size: int, overlap: int) -> list[Chunk]:
     ]
     found = headings(text, lines)
     places, paths = [heading.start for heading in found], ["", *_paths(document.title, found)]
-    return [_chunk(document, paths[_headings_before(text, places, start)], start, end) for start, end in spans]
+    id = document.id  # a hash of the whole text
+    return [_chunk(document, id, paths[_headings_before(text, places, start, end)], start, end) for start, end in spans]
 
 
-def _chunk(document: Document, section: str, start: int, end: int) -> Chunk:
+def _chunk(document: Document, id: str, section: str, start: int, end: int) -> Chunk:
     pages = document.page_starts
     return Chunk(
-        document_id=document.id,
+        document_id=id,
         source=document.source,
         title=document.title,
         text=document.text[start:end],
@@ -100,11 +102,13 @@ def _paths(title: str, found: Sequence[Heading]) -> Iterator[str]:
         yield SECTION_MARK.join(part.words for part in path if part.words != title)
 
 
-def _headings_before(text: str, places: Sequence[int], start: int) -> int:
+def _headings_before(text: str, places: Sequence[int], start: int, end: int) -> int:
     """How many headings stand before the first words of a chunk that are none."""
     count = bisect_right(places, start)
     if count and places[count - 1] == start:
-        while count < len(places) and not UNDER_HEADING.search(text, places[count - 1], places[count]):
+        for above, below in pairwise(places[count - 1 : bisect_left(places, end)]):
+            if UNDER_HEADING.search(text, above, below):
+                break
             count += 1
     return count
 
@@ -225,10 +229,14 @@ def _overlapped(text: str, cuts: _Cuts, begin: int, done: int, overlap: int) -> 
 
 
 def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
-    """The span without white space at its ends; empty at ``end`` when there is nothing else."""
-    words = text[start:end]
-    inner = words.strip()
-    if not inner:
+    """The span without white space at its ends; empty at ``end`` when there is nothing else.
+
+    Looks at the ends only: a copy of all that is left, for each chunk, would take minutes for a section of megabytes.
+    """
+    space = SPACE.match(text, start, end)
+    start = space.end() if space else start
+    if start == end:
         return end, end
-    start += len(words) - len(words.lstrip())
-    return start, start + len(inner)
+    while text[end - 1].isspace():
+        end -= 1
+    return start, end

@@ -171,3 +171,13 @@ def test_a_chunk_names_the_headings_above_it(text: str, sections: list[str]) -> 
     document = Document("leave.md", "Leave", text.format(words.strip()))
     found = [chunk.section for chunk in split(document, 500, 0)]
     assert [section.removeprefix("3.1 ") for section in found] == sections
+
+
+@pytest.mark.timeout(20)  # each took minutes when it was quadratic
+@pytest.mark.parametrize(
+    "text",
+    ["word " * 400_000, "# A" + " " * 100_000 + "b\n\nWords.", "# A\n\n" * 40_000, "| " * 400_000],
+    ids=["one line", "blanks in a heading", "headings alone", "one row"],
+)
+def test_the_time_grows_with_the_length_alone(text: str) -> None:
+    assert split(Document("a.md", "Title", text), 1000, 150)
