@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import LoadError
 from rag.ingest.clean import tidy
-from rag.ingest.rows import row_line
+from rag.ingest.package import xml_of
+from rag.ingest.rows import LONGEST_NAME, WIDEST, row_line
 from rag.ingest.titles import best_title, first_heading
 from rag.types import Document, Limits
 
@@ -28,14 +29,16 @@ LAYOUT_CELL = 500  # characters in one cell above which a table arranges a page 
 
 
 def load_docx(path: Path, source: str, limits: Limits) -> Document:
-    """Read a Word document: headings as ``## Heading``, list items as ``- item``, tables as rows ``a | b``.
+    """Read a Word document: headings with their level, list items as ``- item``, tables as rows ``a | b``.
+
+    Hidden words, and the heads and feet of pages, are left out too; foot and end notes come last.
 
     Raises:
         LoadError: its package is damaged.
     """
     word = _opened(path)
     reader = _Reader(_heading_levels(word))
-    lines = [*reader.blocks(word.element.body), *_notes(word, reader)]
+    lines = [*reader.blocks(word.element.body), *_notes(path, word, reader)]
     text = tidy("\n".join(lines))
     return Document(source, best_title(source, word.core_properties.title, first_heading(text)), text)
 
@@ -62,18 +65,24 @@ def _heading_levels(word: WordDocument) -> dict[str, int]:
             levels[style.get(f"{W}styleId", "")] = int(match[1])
         elif words.lower() == "title":
             levels[style.get(f"{W}styleId", "")] = 1
+        elif level := _outline_level(style):
+            levels[style.get(f"{W}styleId", "")] = level
     return levels
 
 
-def _notes(word: WordDocument, reader: _Reader) -> Iterator[str]:
-    """Footnotes and endnotes, after the text that they belong to."""
-    from lxml import etree
+def _outline_level(element: Any) -> int:
+    """The level that a style or paragraph of any name has in the outline; 0: it is no heading."""
+    level = element.find(f"{W}pPr/{W}outlineLvl")
+    number = int(level.get(f"{W}val", "9")) if level is not None else 9
+    return number + 1 if number < 9 else 0
 
+
+def _notes(path: Path, word: WordDocument, reader: _Reader) -> Iterator[str]:
+    """Footnotes and endnotes, after the text that they belong to."""
     for relation in word.part.rels.values():
         if relation.reltype.rpartition("/")[2] in {"footnotes", "endnotes"}:
-            notes = etree.fromstring(relation.target_part.blob, etree.XMLParser(resolve_entities=False))
             yield ""
-            for note in notes:
+            for note in xml_of(path, relation.target_part.blob):
                 if note.get(f"{W}type") is None:  # the others are the rules above the notes
                     yield from reader.blocks(note)
 
@@ -114,19 +123,34 @@ class _Reader:
 
     def _level(self, paragraph: Any) -> int:
         style = paragraph.find(f"{W}pPr/{W}pStyle")
-        return self._headings.get(style.get(f"{W}val"), 0) if style is not None else 0
+        known = self._headings.get(style.get(f"{W}val"), 0) if style is not None else 0
+        return known or _outline_level(paragraph)
 
     def _table(self, table: Any) -> Iterator[str]:
         yield ""
+        above: dict[int, str] = {}  # the short cells of the row above, by column
         for row in _descend(table, f"{W}tr"):
             cells = list(_descend(row, f"{W}tc"))
             texts = ["\n".join(self.blocks(cell)).strip() for cell in cells]
             nested = any(next(cell.iter(f"{W}tbl"), None) is not None for cell in cells)
             if len(cells) == 1 or nested or any(len(text) > LAYOUT_CELL for text in texts):
                 yield from (line for text in texts if text for line in (*text.split("\n"), ""))
-            elif line := row_line(texts):
-                yield line
+            else:
+                line = _grid(cells, texts, above)
+                above = {column: words for column, words in enumerate(line) if len(words) <= LONGEST_NAME}
+                yield from filter(None, [row_line(line)])
         yield ""
+
+
+def _grid(cells: list[Any], texts: list[str], above: Mapping[int, str]) -> list[str]:
+    """One row by columns. A cell that is merged with the one above says the same, so that each row answers alone."""
+    line: list[str] = []
+    for cell, text in zip(cells, texts, strict=True):
+        merge, span = cell.find(f"{W}tcPr/{W}vMerge"), cell.find(f"{W}tcPr/{W}gridSpan")
+        hangs = merge is not None and merge.get(f"{W}val", "continue") == "continue"
+        width = int(span.get(f"{W}val", "1")) if span is not None else 1
+        line += [text or (above.get(len(line), "") if hangs else ""), *[""] * (min(width, WIDEST) - 1)]
+    return line
 
 
 def _descend(element: Any, wanted: str) -> Iterator[Any]:
@@ -147,8 +171,13 @@ def _words(element: Any, boxes: list[Any]) -> Iterator[str]:
             yield SIGNS[child.tag]
         elif child.tag == f"{W}txbxContent":
             boxes.append(child)
-        elif child.tag not in SKIPPED:
+        elif child.tag not in SKIPPED and not _is_hidden(child):
             yield from _words(child, boxes)
+
+
+def _is_hidden(run: Any) -> bool:
+    hidden = run.find(f"{W}rPr/{W}vanish")
+    return hidden is not None and hidden.get(f"{W}val", "1") not in {"0", "false"}
 
 
 def _list_depth(paragraph: Any) -> int | None:

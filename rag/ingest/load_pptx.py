@@ -8,13 +8,15 @@ from typing import Any
 
 from rag.errors import LoadError
 from rag.ingest.clean import one_line, tidy
-from rag.ingest.rows import row_line
+from rag.ingest.rows import row_line, spread
 from rag.ingest.titles import best_title, first_heading
 from rag.types import Document, Limits
 
 
 def load_pptx(path: Path, source: str, limits: Limits) -> Document:
-    """Read a presentation; each slide is a page.
+    """Read a presentation; each slide is a page, hidden ones too: they show in the list of slides.
+
+    Comments, and what stands on every slide (date, footer, number), are left out.
 
     Raises:
         LoadError: its package is damaged.
@@ -49,10 +51,26 @@ def _slide(slide: Any) -> Iterator[str]:
     if title is not None and title.has_text_frame and title.text_frame.text.strip():
         yield from (f"## {one_line(title.text_frame.text)}", "")
     for shape in slide.shapes:
-        if title is None or shape.shape_id != title.shape_id:
+        if (title is None or shape.shape_id != title.shape_id) and not _stands_on_every_slide(shape):
             yield from _shape(shape)
     if slide.has_notes_slide and (notes := slide.notes_slide.notes_text_frame) is not None and notes.text.strip():
         yield from ("", f"Notes: {notes.text}")
+
+
+def _stands_on_every_slide(shape: Any) -> bool:
+    from pptx.enum.shapes import PP_PLACEHOLDER
+
+    if not shape.is_placeholder:
+        return False
+    kinds = {PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.HEADER, PP_PLACEHOLDER.SLIDE_NUMBER}
+    return shape.placeholder_format.type in kinds
+
+
+def _cells(row: Any) -> Iterator[tuple[str, int, int]]:
+    for cell in row.cells:
+        if not cell.is_spanned:
+            merged = cell.is_merge_origin
+            yield cell.text, cell.span_height if merged else 1, cell.span_width if merged else 1
 
 
 def _shape(shape: Any) -> Iterator[str]:
@@ -61,8 +79,7 @@ def _shape(shape: Any) -> Iterator[str]:
         for part in shape.shapes:
             yield from _shape(part)
     elif getattr(shape, "has_table", False):
-        yield from (row_line([cell.text for cell in row.cells]) for row in shape.table.rows)
-        yield ""
+        yield from ("", *filter(None, map(row_line, spread(map(_cells, shape.table.rows)))), "")
     elif shape.has_text_frame:
         paragraphs = [paragraph for paragraph in shape.text_frame.paragraphs if paragraph.text.strip()]
         mark = "- " if len(paragraphs) > 1 else ""
