@@ -94,9 +94,10 @@ def _pieces(page: PdfTextPage, number: int, line: MappedText) -> Iterator[Piece]
     """The line, cut at wide gaps; right-to-left text is left whole."""
     import pypdfium2.raw as raw
 
-    line = line.strip()
+    line, turned = line.strip(), page.page.get_rotation()
     words = [(found.start(), found.end()) for found in re.finditer(r"\S+", line.text)]
-    boxes = [(char_box(page, line.at[start]), char_box(page, line.at[end - 1])) for start, end in words]
+    ends = [(line.at[start], line.at[end - 1]) for start, end in words]
+    boxes = [(_upright(char_box(page, one), turned), _upright(char_box(page, other), turned)) for one, other in ends]
     first = boxes[0][0]
     size = raw.FPDFText_GetFontSize(page, line.at[0])
     # A size of 1 is no size: such files scale the whole page instead.
@@ -111,18 +112,28 @@ def _pieces(page: PdfTextPage, number: int, line: MappedText) -> Iterator[Piece]
         inside = [box for pair in boxes[begun:at] for box in pair]
         text = line[words[begun][0] : words[at - 1][1]].sub(PAIRS, _merged)
         left, right = min(box[0] for box in inside), max(box[2] for box in inside)
-        ends = _height(page, line.at[words[begun][0]]), _height(page, line.at[words[at - 1][1] - 1])
-        yield Piece(text, number, left, right, *ends, size)
+        bases = _base(page, ends[begun][0], turned), _base(page, ends[at - 1][1], turned)
+        yield Piece(text, number, left, right, *bases, size)
         begun = at
 
 
-def _height(page: PdfTextPage, index: int) -> float:
-    """Of the line that a character stands on: its box differs from font to font."""
+def _base(page: PdfTextPage, index: int, turned: int) -> float:
+    """Height of the line that a character stands on: the box around it differs from font to font."""
     import pypdfium2.raw as raw
 
     x, y = ctypes.c_double(), ctypes.c_double()
     raw.FPDFText_GetCharOrigin(page.raw, index, ctypes.byref(x), ctypes.byref(y))
-    return y.value
+    return _upright((x.value, y.value, x.value, y.value), turned)[1]
+
+
+def _upright(box: Box, turned: int) -> Box:
+    """A box as it lies on a page that is shown turned clockwise by so many degrees."""
+    left, bottom, right, top = box
+    if turned == 90:
+        return bottom, -right, top, -left
+    if turned == 180:
+        return -right, -top, -left, -bottom
+    return (-top, left, -bottom, right) if turned == 270 else box
 
 
 def _merged(pair: re.Match[str]) -> str:
