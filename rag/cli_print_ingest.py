@@ -16,6 +16,7 @@ from rag.cli_print import cell, err, out, plain, say
 from rag.ingest.run import Report, report
 from rag.purge import Purged
 from rag.types import Difference, Ingested, Progress, Verified
+from rag.web.words import duration
 
 
 def ingestion(steps: Iterable[Progress], *, as_json: bool) -> bool:
@@ -58,13 +59,7 @@ def pace(step: Progress) -> str:
     if step.seconds < 1:
         return ""
     told = f"{step.chunks / step.seconds:.0f} chunks/s, {step.size / 1e6 / step.seconds:.1f} MB/s"
-    return told if step.left is None else f"{told}, {_time(step.left)} to go"
-
-
-def _time(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return told if step.left is None else f"{told}, {duration(step.left)} to go"
 
 
 def _table(seen: Iterable[Ingested]) -> None:
@@ -81,7 +76,7 @@ def _summary(told: Report) -> None:
         say("slowest: " + ", ".join(f"{plain(file.source)} {file.seconds:.0f} s" for file in told.slowest))
     if told.chunks:
         say(
-            f"{_chunks(told.chunks)} in {_time(told.seconds)}: {told.chunks_per_second:.1f} a second, "
+            f"{_chunks(told.chunks)} in {duration(told.seconds)}: {told.chunks_per_second:.1f} a second, "
             f"{told.megabytes_per_second:.2f} MB/s"
         )
     if told.held:

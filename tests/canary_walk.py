@@ -41,7 +41,7 @@ from rag.types import Done
 from rag.web import render_answer, render_chat, render_review, render_shelf
 from rag.web.chat_turn import Chat
 from rag.web.desk import Desk
-from rag.web.shelf import Shelf
+from rag.web.shelf import Shelf, Work
 from tests.canaries import Identity, identities
 from tests.fakes import BrokenGuard
 
@@ -389,8 +389,18 @@ def _upload(walk: Walk, candor: Candor) -> None:
     folder.mkdir(parents=True)
     file = folder / f"{named.name.value} {named.email.value}.md"
     file.write_text(f"# Visitors\n\nVisitors are met at the gate. {walk.says('upload')}\n", encoding="utf-8")
-    for state in Shelf(candor).upload([str(file)]):
-        walk.give("page: sources", render_shelf.progress(state))
+    _put_in(walk, candor, file)
+
+
+def _put_in(walk: Walk, candor: Candor, file: Path) -> None:
+    shelf = Shelf(candor)
+    work: Work | None = shelf.upload([str(file)])
+    while work is not None and work.running:
+        walk.give("page: sources", render_shelf.progress(work))
+        time.sleep(0.05)
+        work = shelf.work()
+    if work is not None:
+        walk.give("page: sources", render_shelf.progress(work))
 
 
 def _questions(walk: Walk) -> list[tuple[str, str]]:
@@ -504,8 +514,7 @@ def _upload_again(walk: Walk, candor: Candor) -> None:
     folder = walk.state / "passing" / "2"
     folder.mkdir(parents=True)
     (folder / "again.md").write_text(walk.says("upload"), encoding="utf-8")
-    for state in Shelf(candor).upload([str(folder / "again.md")]):
-        walk.give("page: sources", render_shelf.progress(state))
+    _put_in(walk, candor, folder / "again.md")
 
 
 @contextmanager

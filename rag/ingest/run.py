@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.types import Ingested, IngestState, Progress
+
+logger = logging.getLogger(__name__)
 
 TICK = 0.5  # seconds after which those who follow hear again how far it is
 PATIENCE = 2.0  # seconds that a cancelled run gets to end before nobody waits for it any more
@@ -139,6 +142,7 @@ class Run:
                         self._finished.append(step)
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001 - raised where it is followed
+            logger.error("an ingestion broke off with %s", type(error).__name__)  # what it says may quote
             self._problem = error
         finally:
             with self._changed:

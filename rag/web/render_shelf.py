@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 
-from rag.types import Ingested, Shelved
+from rag.ingest.run import Report
+from rag.types import Ingested, Progress, Shelved
 from rag.web import words
 from rag.web.render import FILE, WARN, notice, reflowed, safe, with_pills
-from rag.web.shelf import Listing, Quarantine, Upload
+from rag.web.shelf import Listing, Quarantine, Work
 
+MOST_LISTED = 50  # files of an ingestion; the latest
 STATES = {
     "added": "added",
     "replaced": "replaced an earlier version",
+    "moved": "moved here from another place",
     "unchanged": "unchanged",
     "removed": "removed",
     "failed": "could not be read",
@@ -118,33 +121,57 @@ def failures(failed: Sequence[Ingested]) -> str:
     )
 
 
-def progress(upload: Upload) -> str:
-    """A bar while files are read; afterwards what became of each. Those that failed are then listed by ``failures``."""
+def progress(work: Work) -> str:
+    """A bar while files are read; afterwards what became of them. Those that failed are then listed by ``failures``."""
+    shown = [item for item in work.files if item.state != "unchanged" and (work.running or item.state != "failed")]
     items = "".join(
         f'<li class="{item.state}"><span class="name">{safe(PurePosixPath(item.source).name)}</span>'
         f'<span class="quiet">{_became(item)}</span></li>'
-        for item in upload.files
-        if upload.running or item.state != "failed"
+        for item in shown[-MOST_LISTED:]
     )
+    more = len(shown) - MOST_LISTED
+    before = f'<p class="quiet">Before these, {words.count(more, "more file")}.</p>' if more > 0 else ""
     bar = (
-        f'<progress max="{max(1, upload.total)}" value="{upload.done}" aria-label="Files read"></progress>'
-        if upload.running
+        f'<progress max="{max(1, work.now.total)}" value="{work.now.done}" aria-label="Files read"></progress>'
+        if work.running
         else ""
     )
+    pace = f'<p class="quiet pace">{_pace(work.now) if work.running else _reported(work.report)}</p>'
     return (
-        f'<section class="card upload" aria-live="polite"><h2>{_headline(upload)}</h2>{bar}'
-        f"{notice(upload.problem, 'bad')}<ul>{items}</ul></section>"
+        f'<section class="card upload"><h2 aria-live="polite">{_headline(work)}</h2>{bar}{pace}'
+        f"{notice(work.problem, 'bad')}{before}<ul>{items}</ul></section>"
     )
 
 
-def _headline(upload: Upload) -> str:
-    if upload.running:
-        return f"Reading {words.count(upload.total, 'file')}… {upload.done} done"
-    good = sum(item.state != "failed" for item in upload.files)
-    bad = len(upload.files) - good
-    told = [f"{words.count(good, 'file')} ready to be asked about" if good else ""]
-    told += [f"{words.count(bad, 'file')} could not be read" if bad else "", "cancelled" if upload.cancelled else ""]
-    return "; ".join(part for part in told if part) or "Nothing was put in"
+def _headline(work: Work) -> str:
+    if work.running and work.now.waiting:
+        return "Waiting for another ingestion to end…"
+    if work.running:
+        return f"Reading {words.count(work.now.total, 'file')}… {work.now.done} done"
+    counts = work.report.states
+    good = counts["added"] + counts["replaced"] + counts["moved"] + counts["unchanged"]
+    parts = [
+        f"{words.count(good, 'file')} ready to be asked about" if good else "",
+        f"{words.count(counts['removed'], 'document')} removed" if counts["removed"] else "",
+        f"{words.count(counts['failed'], 'file')} could not be read" if counts["failed"] else "",
+        "cancelled" if work.cancelled else "",
+    ]
+    return "; ".join(part for part in parts if part) or "Nothing was put in"
+
+
+def _pace(now: Progress) -> str:
+    """How fast it is, and how long it will take."""
+    if now.seconds < 1 or now.waiting:
+        return ""
+    told = [f"{now.chunks / now.seconds:.0f} chunks a second", f"{now.size / 1e6 / now.seconds:.1f} MB/s"]
+    told += [] if now.left is None else [f"about {words.duration(now.left)} to go"]
+    return " · ".join(told)
+
+
+def _reported(told: Report) -> str:
+    parts = [f"{words.count(told.chunks, 'chunk')} in {words.duration(told.seconds)}" if told.chunks else ""]
+    parts += [f"slowest: {safe(file.source)}, {words.duration(file.seconds)}" for file in told.slowest[:1]]
+    return " · ".join(part for part in parts if part)
 
 
 def _became(item: Ingested) -> str:
@@ -158,6 +185,7 @@ def _became(item: Ingested) -> str:
 def confirmation(source: str) -> str:
     return (
         f'<div role="alertdialog" aria-label="Confirm"><h2>Delete this document?</h2><p class="path">{safe(source)}</p>'
-        '<p class="quiet">Answers stop using it at once. Answers given before keep, in the record, the passages '
-        "they rested on.</p></div>"
+        '<p class="quiet">Answers stop using it at once. Its words are then taken out of every file that Candor keeps, '
+        "and out of what the record quotes, unless that is on legal hold. A file of a folder that you ingested stays "
+        "where it is.</p></div>"
     )

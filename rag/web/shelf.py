@@ -6,14 +6,14 @@ Each function checks the role and returns values.
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
+from rag.ingest.run import Report, Run, report
 from rag.types import Ingested, Progress, Reader, SetAside, Shelved
 from rag.web import words
 from rag.web.faults import told
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
-    """How an upload stands."""
+class Work:
+    """How an ingestion stands, wherever it was asked for."""
 
-    done: int
-    total: int
+    now: Progress
     files: tuple[Ingested, ...] = ()
     running: bool = True
     cancelled: bool = False
     problem: str = ""
+
+    @property
+    def report(self) -> Report:
+        return report(self.files, self.now.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,6 @@ class Shelf:
 
     def __init__(self, candor: Candor) -> None:
         self.candor = candor
-        self._cancelled: threading.Event | None = None
 
     def listing(self, wanted: str = "", reader: Reader = LOCAL_READER) -> Listing:
         """Documents whose title or file contains ``wanted``; nothing while the index is being opened."""
@@ -74,37 +76,32 @@ class Shelf:
             offer_removal=0 < samples < len(found),
         )
 
-    def upload(self, files: Sequence[str], reader: Reader = LOCAL_READER) -> Iterator[Upload]:
-        """Put files in, one yield per file; the page's own copies of them are deleted at the end."""
+    def upload(self, files: Sequence[str], reader: Reader = LOCAL_READER) -> Work:
+        """Put files in: begun, and gone on with whoever looks. The page's own copies of them are deleted."""
         require(reader, "editor")
         paths = [Path(name) for name in files]
-        if self._cancelled is not None:
-            yield Upload(0, len(paths), running=False, problem="another upload is running; wait for it or cancel it")
-            return
-        cancelled = self._cancelled = threading.Event()
-        state = Upload(0, len(paths))
-        problem = ""
         try:
-            yield state
-            for progress in self.candor.library.upload(paths, reader, cancelled):
-                state = _with(state, progress)
-                yield state
+            return _standing(self.candor.library.upload(paths, reader))
         except CandorError as error:
-            problem = str(error)
+            return Work(Progress(0, len(paths)), running=False, problem=str(error))
         except Exception as error:  # noqa: BLE001 - an editor is told that something went wrong, whatever it was
-            problem = told("an upload broke off", error)
+            return Work(Progress(0, len(paths)), running=False, problem=told("an upload broke off", error))
         finally:
-            self._cancelled = None
             for path in paths:
                 shutil.rmtree(path.parent, ignore_errors=True)
-        stopped = cancelled.is_set() and state.done < state.total
-        yield Upload(state.done, state.total, state.files, running=False, cancelled=stopped, problem=problem)
+
+    def work(self, reader: Reader = LOCAL_READER) -> Work | None:
+        """The ingestion at work, wherever it was asked for; else the latest."""
+        require(reader, "editor")
+        run = self.candor.library.running(reader) if self.candor.startup.ready else None
+        return _standing(run) if run else None
 
     def cancel(self, reader: Reader = LOCAL_READER) -> None:
-        """Ask the running upload to end after the file it is reading."""
+        """Have the ingestion at work end, in the middle of whatever it does."""
         require(reader, "editor")
-        if self._cancelled is not None:
-            self._cancelled.set()
+        run = self.candor.library.running(reader)
+        if run is not None:
+            run.cancel()
 
     def quarantine(self, source: str, reader: Reader = LOCAL_READER) -> Quarantine:
         """The passages of a document that are set aside, as this reader may see them.
@@ -125,9 +122,9 @@ class Shelf:
         return f"Answers may rest on {words.count(released, 'more passage')} of {source} from now on."
 
     def remove(self, source: str, reader: Reader = LOCAL_READER) -> str:
-        """Take one document out; returns what to say."""
+        """Take one document out, with every byte of it; returns what to say."""
         require(reader, "editor")
-        self.candor.library.remove(source, reader)
+        self.candor.library.delete(source, reader)
         return f"{source} was removed. Answers no longer use it."
 
     def remove_samples(self, reader: Reader = LOCAL_READER) -> str:
@@ -135,6 +132,8 @@ class Shelf:
         return f"{words.count(self.candor.library.remove_samples(reader), 'sample document')} removed."
 
 
-def _with(state: Upload, progress: Progress) -> Upload:
-    files = (*state.files, progress.latest) if progress.latest else state.files
-    return Upload(progress.done, progress.total, files)
+def _standing(run: Run) -> Work:
+    stopped = run.over and run.cancelled.is_set()
+    problem = run.problem
+    line = str(problem) if isinstance(problem, CandorError) else "It broke off; see the log." if problem else ""
+    return Work(run.now, run.files, running=not run.over, cancelled=stopped, problem=line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -10,8 +9,9 @@ import gradio as gr
 from rag.errors import CandorError
 from rag.web import render, render_shelf
 from rag.web.look import QUIET, block, chosen, safely, wish
-from rag.web.shelf import Shelf
+from rag.web.shelf import Shelf, Work
 
+LOOK_EVERY = 1.0  # seconds
 # What has just opened takes the focus; page.js gives it back to what opened it.
 FOCUS = "() => {{ [...document.querySelectorAll('{}')].find((part) => part.checkVisibility())?.focus(); }}"
 
@@ -25,7 +25,7 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
     block(render.header("Sources"), elem_classes="header")
     with gr.Column(elem_classes="page sources"):
         block('<h1>Sources</h1><p class="lead">The documents that answers rest on. They stay on this machine.</p>')
-        timer = gr.Timer(0.5)
+        timer, looking = gr.Timer(0.5), gr.Timer(LOOK_EVERY)
         loading = block(elem_classes="starting")
         drop = gr.File(
             file_count="multiple",
@@ -63,7 +63,7 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             placeholder="Filter by title or file", label="Filter", container=False, show_label=False, elem_id="filter"
         )
         table = block(choose=True, elem_classes="table")
-        source = gr.State("")
+        source, following = gr.State(""), gr.State(False)
 
     @safely
     def view(text: str) -> list[Any]:
@@ -90,12 +90,24 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             *shown,
         ]
 
+    def drawn(work: Work | None) -> list[Any]:
+        if work is None:
+            return [gr.update()] * 4
+        return [render_shelf.progress(work), gr.update(visible=True), gr.update(visible=work.running), work.running]
+
     @safely
-    def put_in(files: list[str], text: str) -> Iterator[list[Any]]:
-        for state in shelf.upload(files):
-            now = [render_shelf.progress(state), gr.update(visible=True), gr.update(visible=state.running)]
-            rest = [gr.update(), gr.update(), gr.update(), gr.update()] if state.running else [None, *view(text)]
-            yield [*now, *rest]
+    def put_in(files: list[str]) -> list[Any]:
+        work = shelf.upload(files)
+        return [*drawn(work)[:3], not work.problem, None]
+
+    @safely
+    def look(was_running: bool, text: str) -> list[Any]:
+        """What is at work, wherever it was asked for; when it has ended, that and the documents once more."""
+        work = shelf.work()
+        if work is None or not (work.running or was_running):
+            return [gr.update()] * 7
+        rest = [gr.update()] * 3 if work.running else view(text)
+        return [*drawn(work), *rest]
 
     @safely
     def choose(event: gr.EventData) -> list[Any]:
@@ -130,7 +142,9 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
         return [render.notice(shelf.remove_samples(), "good"), *view(text)]
 
     gr.on([timer.tick, app.load], ready, wanted, [loading, timer, drop, *listed], **QUIET)
-    drop.upload(put_in, [drop, wanted], [progress, uploading, cancel, drop, *listed], **QUIET)
+    at_work = [progress, uploading, cancel, following]
+    drop.upload(put_in, drop, [*at_work, drop], **QUIET)
+    looking.tick(look, [following, wanted], [*at_work, *listed], **QUIET)
     cancel.click(safely(lambda: shelf.cancel()), None, None, **QUIET)
     wanted.change(view, wanted, listed, trigger_mode="always_last", **QUIET)
     opened = [source, asked, confirm, passages, held, confirm_use]

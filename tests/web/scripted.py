@@ -25,6 +25,7 @@ from guardrails.types import Finding, GuardRun, Origin, Span
 from rag.access import require
 from rag.dialogue.memory import Conversation
 from rag.errors import LoadError
+from rag.ingest.run import Run
 from rag.settings import Settings
 from rag.types import (
     Citation,
@@ -181,6 +182,7 @@ class Library:
     held: dict[str, list[SetAside]] = field(default_factory=dict)  # by source
     failed: list[Ingested] = field(default_factory=list)
     pace: float = 0.0
+    run: Run | None = None
 
     def shelf(self, reader: Reader) -> list[Shelved]:
         require(reader, "user")
@@ -190,28 +192,35 @@ class Library:
         require(reader, "editor")
         return list(self.failed)
 
-    def upload(
-        self, paths: Sequence[Path], reader: Reader, cancelled: threading.Event | None = None
-    ) -> Iterator[Progress]:
+    def upload(self, paths: Sequence[Path], reader: Reader) -> Run:
         require(reader, "editor")
-        yield Progress(0, len(paths))
-        for done, path in enumerate(paths, start=1):
-            time.sleep(self.pace)
-            if cancelled and cancelled.is_set():
-                return
-            yield Progress(done, len(paths), self._read(path))
+        read = [(path.name, path.suffix == ".broken", path.read_text(encoding="utf-8")) for path in paths]
 
-    def _read(self, path: Path) -> Ingested:
-        if path.suffix == ".broken":
+        def steps(cancelled: threading.Event) -> Iterator[Progress]:
+            yield Progress(0, len(paths))
+            for done, (name, broken, text) in enumerate(read, start=1):
+                time.sleep(self.pace)
+                if cancelled.is_set():
+                    return
+                yield Progress(done, len(paths), self._read(name, broken, text), chunks=done, left=1.0)
+
+        self.run = Run(steps)
+        return self.run
+
+    def running(self, reader: Reader) -> Run | None:
+        require(reader, "editor")
+        return self.run
+
+    def _read(self, name: str, broken: bool, text: str) -> Ingested:
+        if broken:
             result = Ingested(
-                path.name, "failed", reason="no loader for '.broken'; known: .csv, .docx, .html, .md, .pdf, .txt"
+                name, "failed", reason="no loader for '.broken'; known: .csv, .docx, .html, .md, .pdf, .txt"
             )
             self.failed.append(result)
             return result
-        text = path.read_text(encoding="utf-8")
         title = text.lstrip("# ").partition("\n")[0]
-        self.items.append(Shelved(f"uploads/{path.name}", title, None, 1, datetime.now(UTC), sample=False))
-        return Ingested(f"uploads/{path.name}", "added", 1)
+        self.items.append(Shelved(f"uploads/{name}", title, None, 1, datetime.now(UTC), sample=False))
+        return Ingested(f"uploads/{name}", "added", 1)
 
     def set_aside(self, source: str) -> None:
         """Have two passages of a document in quarantine."""
@@ -227,7 +236,7 @@ class Library:
         self.items = [replace(item, quarantined=0) if item.source == source else item for item in self.items]
         return len(self.held.pop(source))
 
-    def remove(self, source: str, reader: Reader) -> None:
+    def delete(self, source: str, reader: Reader) -> None:
         require(reader, "editor")
         if source not in {item.source for item in self.items}:
             raise LoadError(source, "there is no such document")

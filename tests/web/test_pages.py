@@ -12,13 +12,14 @@ import pytest
 
 from guardrails.audit.alarms import GuardAlarm
 from guardrails.policy import PolicyFile
+from rag.access import LOCAL_READER
 from rag.errors import CandorError, NotAllowed
 from rag.types import Message, Reader
-from rag.web import about, chat_turn, faults, render_about
+from rag.web import about, chat_turn, faults, render_about, render_shelf
 from rag.web.chat_turn import Chat
 from rag.web.desk import Desk, ReviewRefused
 from rag.web.render_about import measured, read
-from rag.web.shelf import Shelf
+from rag.web.shelf import Shelf, Work
 from tests.web.scripted import Candor
 
 NOBODY = Reader("nobody", roles=frozenset())
@@ -39,7 +40,8 @@ def test_every_function_checks_the_role_itself(candor: Candor) -> None:
         lambda: chat.reopen("c", NOBODY),
         lambda: chat.welcome(NOBODY),
         lambda: shelf.listing("", NOBODY),
-        lambda: next(shelf.upload([], READER)),
+        lambda: shelf.upload([], READER),
+        lambda: shelf.work(READER),
         lambda: shelf.cancel(READER),
         lambda: shelf.quarantine("x", READER),
         lambda: shelf.release("x", READER),
@@ -158,9 +160,20 @@ def put(folder: Path, *names: str) -> list[str]:
     return [str(path) for path in paths]
 
 
+def ended(shelf: Shelf) -> Work:
+    run = shelf.candor.library.running(LOCAL_READER)
+    assert run is not None
+    assert run.wait(10)
+    work = shelf.work()
+    assert work is not None
+    return work
+
+
 def test_an_upload_reports_each_file_and_leaves_no_copy_behind(candor: Candor, tmp_path: Path) -> None:
     files = put(tmp_path / "passing", "bikes.md", "old.broken")
-    *_, last = Shelf(candor).upload(files)
+    shelf = Shelf(candor)
+    assert shelf.upload(files).now.total in (0, 2)
+    last = ended(shelf)
     assert [(file.source, file.state) for file in last.files] == [
         ("uploads/bikes.md", "added"),
         ("old.broken", "failed"),
@@ -222,24 +235,19 @@ def test_the_about_page_names_the_guards_and_the_policy_in_force(candor: Candor)
     assert "still being loaded" in render_about.page(candor.settings, about.in_force(candor))
 
 
-def test_an_upload_can_be_cancelled(candor: Candor, tmp_path: Path) -> None:
+def test_an_upload_goes_on_until_it_is_cancelled_from_any_page(candor: Candor, tmp_path: Path) -> None:
     candor.library.pace = 0.05
-    shelf = Shelf(candor)
-    states = []
-    for state in shelf.upload(put(tmp_path / "passing", *(f"{n}.md" for n in range(20)))):
-        states.append(state)
-        shelf.cancel()
-    assert states[-1].cancelled
-    assert len(states[-1].files) < 20
-
-
-def test_two_uploads_do_not_run_at_once(candor: Candor, tmp_path: Path) -> None:
-    shelf = Shelf(candor)
-    first = shelf.upload(put(tmp_path / "a", "a.md"))
-    next(first)
-    (second,) = shelf.upload(put(tmp_path / "b", "b.md"))
-    assert "another upload is running" in second.problem
-    list(first)
+    Shelf(candor).upload(put(tmp_path / "passing", *(f"{n}.md" for n in range(40))))
+    other = Shelf(candor)  # a page that was opened later
+    work = other.work()
+    assert work is not None
+    assert work.running
+    assert "<progress" in render_shelf.progress(work)
+    other.cancel()
+    last = ended(other)
+    assert (last.running, last.cancelled) == (False, True)
+    assert len(last.files) < 40
+    assert "cancelled" in render_shelf.progress(last)
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.pii.labels import KNOWN
-from rag.types import Done, Mark, Sentence, SetAside
+from rag.types import Done, Mark, Progress, Sentence, SetAside
 from rag.web import render, render_answer, render_chat, render_review, render_shelf, words
 from rag.web.render_answer import Turn
-from rag.web.shelf import Listing, Quarantine, Upload
+from rag.web.shelf import Listing, Quarantine, Work
 from tests.web.scripted import LEAVE, PAYLOADS, SHELF, Ingested, citation, hostile, leave_answer, record, replace
 
 OWN_TAGS = set(
@@ -85,7 +85,8 @@ def test_a_payload_is_shown_as_text_wherever_it_comes_from(text: str) -> None:
         render_chat.status(text),
         render_shelf.table(Listing((shelved,), (failed,), 1)),
         render_shelf.failures([failed]),
-        render_shelf.progress(Upload(1, 1, (failed,), problem=text)),
+        render_shelf.progress(Work(Progress(1, 1), (failed,), problem=text)),
+        render_shelf.progress(Work(Progress(1, 1), (failed,), running=False, problem=text)),
         render_shelf.confirmation(text),
         render_shelf.quarantine(held),
         render_shelf.release(held),
