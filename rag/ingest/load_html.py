@@ -96,6 +96,13 @@ BLOCKS = frozenset(
         "caption",
     ]
 )
+# Tags that must be closed: not "<p>" and its like, where that may be left out, nor "<path/>", nor "i<n;" of a script.
+NESTING = re.compile(
+    r"<(/?)(?!(?:p|li|d[td]|t[dhr]|thead|tbody|tfoot|option|br|hr|img|input|link|meta|col|area|base|wbr)\b)"
+    r"[a-z][a-z0-9-]*(?=[\s>])[^<>]*(?<!/)>",
+    re.IGNORECASE,
+)
+DEEPEST = 1000  # elements open at once; those that stay open by mistake count too
 INVISIBLE = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 LAYOUT_CELL = 500  # characters in one cell above which a table arranges a page rather than holds data
 ENOUGH = 0.2  # share of the body's words that <main> must hold to stand for the page
@@ -125,9 +132,17 @@ def read_html(markup: str, everything: bool = False) -> Page:
 
     Args:
         everything: also what stands around the main text, as the notes of a book do.
+
+    Raises:
+        RecursionError: its elements are nested too deeply, which would also hold the parser for minutes.
     """
     from selectolax.lexbor import LexborHTMLParser
 
+    depth = 0
+    for tag in NESTING.finditer(markup):
+        depth = max(depth - 1, 0) if tag[1] else depth + 1
+        if depth > DEEPEST:
+            raise RecursionError
     tree = LexborHTMLParser(markup)
     titles = tuple(node.text() for name in ("title", "h1") if (node := tree.css_first(name)))
     text = _text_of(tree.body, everything=True) if everything and tree.body else _main_text(tree)

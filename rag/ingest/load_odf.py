@@ -32,7 +32,7 @@ SKIPPED = {
 }
 ROWS = f"{TABLE}table-row"
 GROUPS = {f"{TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group")}
-MOST_REPEATED = 1000  # times that a cell or row is repeated; programs repeat empty ones to the edge of the sheet
+MOST_REPEATED = 100  # times that a cell or row is repeated; programs repeat empty ones to the edge of the sheet
 
 
 def load_odt(path: Path, source: str, limits: Limits) -> Document:

@@ -70,6 +70,9 @@ def _rows(path: Path, sheet: Any) -> Iterator[Row]:
     merged = _merged(sheet)
     above: dict[int, str] = {}
     for number, values in enumerate(sheet.iter_rows(values_only=True), 1):
+        if not values and number not in merged:  # up to a far cell there may be a million
+            yield {}
+            continue
         row = {column: words for column, value in enumerate(values, 1) if (words := _cell(value))}
         check_columns(path, len(row))
         for column in merged.get(number, ()):  # each row must say on its own what it belongs to

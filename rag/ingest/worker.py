@@ -37,8 +37,8 @@ class Worker:
     def __init__(self, limits: Limits = Limits()) -> None:
         self._limits = limits
         # What lies inside a file is laid here to be read: a process that is killed cannot clear it away itself.
-        self._inside = Path(tempfile.gettempdir(), f"candor-{secrets.token_hex(8)}")
-        self._child = Child("rag.ingest.worker", str(limits.megabytes), str(self._inside))
+        self.folder = Path(tempfile.gettempdir(), f"candor-{secrets.token_hex(8)}")
+        self._child = Child("rag.ingest.worker", str(limits.megabytes), str(self.folder))
 
     def __enter__(self) -> Worker:
         return self
@@ -49,7 +49,7 @@ class Worker:
     def close(self) -> None:
         """End the process. The next file starts another."""
         self._child.close()
-        shutil.rmtree(self._inside, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def interrupt(self) -> None:
         """End whatever is being loaded; who waits for it gets ``LoaderFailed``."""
@@ -75,7 +75,7 @@ class Worker:
     def _asked(self, path: Path, wish: dict[str, Any]) -> dict[str, Any]:
         request = {"path": str(path), "limits": asdict(self._limits), **wish}
         seconds, megabytes = self._limits.seconds, self._limits.megabytes
-        self._inside.mkdir(mode=0o700, exist_ok=True)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         try:
             answer: dict[str, Any] = json.loads(self._child.ask(json.dumps(request), seconds))
         except ChildTimeout:
