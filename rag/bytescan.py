@@ -1,4 +1,7 @@
-"""Looks for texts in the bytes of files: in every file of a folder, in UTF-8, UTF-16 and as JSON escapes them."""
+"""Looks for texts in the bytes of files: in every file of a folder, in UTF-8, UTF-16 and as JSON escapes them.
+
+In a process of its own: to open and close a database here would undo the locks that this process holds on it.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,14 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from guardrails.process import Child, ChildFailed, serve
+from rag.errors import StoreError
+
 if TYPE_CHECKING:
     import numpy as np
 
+SECONDS = 3600.0
+INDEX = "index.sqlite*"  # where words lie one by one
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be")
 SHORTEST, LONGEST = 16, 80  # characters of a piece
 ANCHOR = 8  # bytes that every piece begins with, by which it is found
@@ -27,6 +35,27 @@ def pieces(text: str) -> list[str]:
     parts = [one[at : at + LONGEST] for one in sentences for at in range(0, len(one), LONGEST)]
     found = dict.fromkeys(part for part in parts if len(part) >= SHORTEST)
     return list(found) or ([text.strip()] if len(text.strip()) >= ANCHOR else [])
+
+
+def search(folder: Path, wanted: Collection[str], words: Collection[str], skip: Path) -> list[dict[Path, set[str]]]:
+    """File to what stands in it, for every file of a folder but one.
+
+    Args:
+        wanted: pieces of at least eight bytes.
+        words: parts of words, in lower case, that are looked for in the index of words alone.
+
+    Returns:
+        Of the pieces, and of the words.
+    """
+    child = Child("rag.bytescan")
+    try:
+        question = {"folder": str(folder), "pieces": list(wanted), "words": list(words), "skip": str(skip)}
+        answer = json.loads(child.ask(json.dumps(question), SECONDS))
+    except ChildFailed as error:
+        raise StoreError(f"the files of {folder} could not be searched: {error}") from None
+    finally:
+        child.close()
+    return [{Path(path): set(found) for path, found in part.items()} for part in answer]
 
 
 class ByteScan:
@@ -96,3 +125,16 @@ def _contents(path: Path, overlap: int) -> Iterator[bytes]:
             for member in archive.infolist():
                 if member.file_size <= LARGEST_MEMBER and not member.flag_bits & 1:
                     yield archive.read(member)
+
+
+def _answer(question: str) -> str:
+    asked = json.loads(question)
+    folder = Path(asked["folder"])
+    found = ByteScan(asked["pieces"]).folder(folder, {Path(asked["skip"])})
+    of_words = {path: [w for w in asked["words"] if w.encode() in path.read_bytes()] for path in folder.glob(INDEX)}
+    parts = [{str(path): sorted(here) for path, here in part.items()} for part in (found, of_words)]
+    return json.dumps(parts)
+
+
+if __name__ == "__main__":
+    serve(_answer)

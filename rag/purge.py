@@ -22,7 +22,7 @@ from pathlib import Path
 from guardrails.audit import erase
 from guardrails.audit.log import AuditLog
 from rag.access import actor, require
-from rag.bytescan import ByteScan, pieces
+from rag.bytescan import INDEX, pieces, search
 from rag.errors import LoadError
 from rag.index import remains
 from rag.index.catalogue import Catalogue
@@ -78,6 +78,10 @@ class Purge:
         self._noting = threading.RLock()
         self._one_at_a_time = threading.Lock()
 
+    def use(self, vectors: VectorStore) -> None:
+        """These vectors are in use from now on."""
+        self._vectors = vectors
+
     def __call__(self, source: str, reader: Reader) -> Purged:
         """Purge one document, whether it is in the index or was removed before.
 
@@ -96,12 +100,15 @@ class Purge:
             LoadError: there is, and was, no such document.
         """
         require(reader, "editor")
-        texts = remains.texts_of(self._catalogue, source)
-        if not texts and not erase.is_known(self._log, source):
-            raise LoadError(source, "there is no such document")
-        paths = [path for path, (known, _) in self._catalogue.files().items() if known == source]
-        begun = Begun(source, actor(reader), paths[0] if paths else "", tuple(texts))
         with self._noting:
+            texts = remains.texts_of(self._catalogue, source)
+            known = [other for other in self._begun() if other.source == source]  # interrupted, or brought in again
+            if not (texts or known or erase.is_known(self._log, source)):
+                raise LoadError(source, "there is no such document")
+            paths = [path for path, (found, _) in self._catalogue.files().items() if found == source]
+            paths += [earlier.path for earlier in known]
+            texts += [text for earlier in known for text in earlier.texts if text not in texts]
+            begun = Begun(source, actor(reader), paths[0] if paths else "", tuple(texts))
             self._note([*(other for other in self._begun() if other.source != source), begun])
             self._take_out(begun)
 
@@ -154,44 +161,29 @@ class Purge:
 
     def _searched(self, begun: Iterable[Begun]) -> list[Purged]:
         wanted = {of.source: {piece for text in of.texts for piece in pieces(text)} for of in begun}
-        found = ByteScan(set().union(*wanted.values())).folder(self._state, {self._journal})
+        middles = {of.source: _middles(of.texts) for of in begun}
+        gone = remains.unheard(self._catalogue, set().union(*middles.values()))
+        found, of_words = search(self._state, set().union(*wanted.values()), gone, self._journal)
         said = remains.said_by(self._catalogue, set().union(*found.values()))
         files = {Path(path): source for path, (source, _) in self._catalogue.files().items()}
-        words = self._words_left(begun)
         done = []
         for of in begun:
-            own, elsewhere, left = wanted[of.source], set(), set(words.get(of.source, ()))
+            own = wanted[of.source]
             elsewhere = {source for source, parts in said.items() if parts & own}
-            excused = set().union(*said.values())
-            for path, parts in found.items():
-                if path in files and parts & own:
-                    elsewhere.add(files[path])
-                elif parts & own - (excused if self._is_catalogue(path) else set()):
-                    left.add(path.relative_to(self._state).as_posix())
-            chunks, sentences = len(of.texts), len(own)
+            elsewhere |= {source for path, source in files.items() if found.get(path, set()) & own}
+            left = {
+                path for path, parts in found.items() if path not in files and self._unexcused(path, parts & own, said)
+            }
+            left |= {path for path, parts in of_words.items() if parts & middles[of.source]}
+            names = sorted(path.relative_to(self._state).as_posix() for path in left)
             done.append(
-                Purged(of.source, chunks, sentences, of.held_since, tuple(sorted(elsewhere)), tuple(sorted(left)))
+                Purged(of.source, len(of.texts), len(own), of.held_since, tuple(sorted(elsewhere)), tuple(names))
             )
         return done
 
-    def _words_left(self, begun: Iterable[Begun]) -> Mapping[str, list[str]]:
-        """Source to the files that hold single words of it, as the index of words keeps them: each next to its like.
-
-        Words have other endings there, and share their beginnings: only what is between is looked for.
-        """
-        middles = {
-            of.source: {word[3:8] for word in _LONG_WORD.findall(" ".join(of.texts).lower())[:MOST_WORDS]}
-            for of in begun
-        }
-        gone = remains.unheard(self._catalogue, set().union(*middles.values()))
-        data = {path: path.read_bytes() for path in self._state.glob("index.sqlite*")}
-        return {
-            source: [path.name for path, held in data.items() if any(m.encode() in held for m in own & gone)]
-            for source, own in middles.items()
-        }
-
-    def _is_catalogue(self, path: Path) -> bool:
-        return path.parent == self._state and path.name.startswith("index.sqlite")
+    def _unexcused(self, path: Path, parts: set[str], said: Mapping[str, set[str]]) -> set[str]:
+        """What stands in a file, but for what is there because another document says it too."""
+        return parts - set().union(*said.values()) if path.match(str(self._state / INDEX)) else parts
 
     def _begun(self) -> list[Begun]:
         try:
@@ -212,6 +204,14 @@ class Purge:
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._journal)
+
+
+def _middles(texts: Iterable[str]) -> set[str]:
+    """Parts of the long words of a document, as the index of words has them.
+
+    Words have other endings there, and share their beginnings with their neighbours: only what is between stays.
+    """
+    return {word[3:8] for word in _LONG_WORD.findall(" ".join(texts).lower())[:MOST_WORDS]}
 
 
 def _counts(purged: Purged) -> dict[str, int | bool]:
