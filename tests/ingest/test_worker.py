@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.errors import LoaderFailed, LoadError, NoText
+from rag.errors import LoaderFailed, LoadError, NoText, NotUnderstood
 from rag.ingest.load import load
 from rag.ingest.worker import Worker, from_json, to_json
-from rag.types import Document, Meta
+from rag.types import Document, Limits, Meta
 
 ROOT = Path(__file__).resolve().parents[2]
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes as files and signals are POSIX")
@@ -29,7 +29,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="pipes as files and signal
 
 @pytest.fixture
 def worker() -> Iterator[Worker]:
-    with Worker(seconds=20) as worker:
+    with Worker(Limits(seconds=20)) as worker:
         yield worker
 
 
@@ -50,7 +50,14 @@ def test_it_reads_what_load_reads(worker: Worker, tmp_path: Path) -> None:
     assert worker.load(path, tmp_path, "hr/a.md") == load(path, tmp_path, "hr/a.md")
 
 
-@pytest.mark.parametrize(("name", "text", "kind"), [("a.doc", "x", LoadError), ("a.md", " ", NoText)])
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("a.doc", "x", LoadError),
+        ("a.md", " ", NoText),
+        ("a.md", "---\ngroups: []\n---\n", NotUnderstood),
+    ],
+)
 def test_it_refuses_what_load_refuses(
     worker: Worker, tmp_path: Path, name: str, text: str, kind: type[LoadError]
 ) -> None:
@@ -79,7 +86,7 @@ def test_it_starts_within_a_second_or_little_more(worker: Worker, tmp_path: Path
 
 @posix
 def test_a_file_that_takes_too_long_costs_only_itself(tmp_path: Path) -> None:
-    with Worker(seconds=1.5) as worker:
+    with Worker(Limits(seconds=1.5)) as worker:
         path = written(tmp_path)
         worker.load(path, tmp_path)
         [child] = children()
@@ -104,12 +111,14 @@ def test_a_crash_costs_only_the_file(worker: Worker, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit of memory is sure on Linux only")
 def test_a_file_that_needs_too_much_memory_costs_only_itself(tmp_path: Path) -> None:
-    big = tmp_path / "big.txt"
+    big = tmp_path / "big.eml"  # no larger than a message may be, but more than it may take
     with big.open("wb") as file:
-        file.write(b"words " * 1000)
-        file.truncate(3 << 30)  # a hole: it takes no room on the disk
-    with Worker(seconds=20, megabytes=400) as worker:
-        with pytest.raises(LoaderFailed, match="it needs more than 400 MB of memory to be read"):
+        file.write(b"From: a\n\n" + b"words " * 1000)
+        file.truncate(150 << 20)  # a hole: it takes no room on the disk
+    with Worker(Limits(seconds=20, megabytes=400)) as worker:
+        with pytest.raises(
+            LoaderFailed, match=r"it needs more than 400 MB of memory; .* or raise ingest\.megabytes"
+        ):
             worker.load(big, tmp_path)
         assert worker.load(written(tmp_path), tmp_path).title == "Leave"
 
@@ -129,7 +138,8 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path, busy: bool) -> None:
     program = f"""
         import json, os, pathlib, psutil, sys
         from rag.ingest.worker import Worker
-        worker = Worker(seconds=30)
+        from rag.types import Limits
+        worker = Worker(Limits(seconds=30))
         path = pathlib.Path({str(path)!r})
         worker.load(path, path.parent)
         [child] = psutil.Process().children()
