@@ -6,9 +6,10 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -33,10 +34,12 @@ from rag.dialogue.memory import Memory
 from rag.errors import CandorError, InstallationError, ModelError, SettingsError, StillLoading
 from rag.generation.models import ChatModel, chat_model
 from rag.generation.prompt import NEVER_SAID
-from rag.index.catalogue import Catalogue
+from rag.index import remains
+from rag.index.embed import Embedder
+from rag.index.exchange import Exchange, open_index
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
-from rag.ingest.ingest import Ingestion
+from rag.ingest.ingest import Ingestion, embedded_text
 from rag.library import Library
 from rag.pages import Pages
 from rag.purge import Purge
@@ -125,6 +128,9 @@ class Candor:
         self._review: ReviewDesk | None = None
         self._policies: PolicyFile | None = None
         self._checks: Checks | None = None
+        self._exchange: Exchange | None = None
+        self._closing = threading.Event()
+        self.exchanging: tuple[int, int] | None = None  # chunks that have a vector of another embedding model, of all
 
     @property
     def assistant(self) -> Assistant:
@@ -168,6 +174,7 @@ class Candor:
 
     def close(self) -> None:
         """Let go of files and child processes."""
+        self._closing.set()
         for close in reversed(self._closers):
             close()
         self._closers.clear()
@@ -212,12 +219,26 @@ class Candor:
         chosen = [guard for guard in guards if guard.name not in without]
         return Gate(Checks(chosen, self.settings.guards.seconds), policies.current())
 
+    def exchange(self, cancelled: threading.Event | None = None) -> Iterator[tuple[int, int]]:
+        """Make the vectors of the embedding model that the settings name, where the index has those of another.
+
+        Searches use the others until these are complete. Yields how many chunks are done, of how many.
+        """
+        if self._exchange is None:
+            return
+        for step in self._exchange(cancelled or self._closing):
+            self.exchanging = step
+            yield step
+        self.exchanging = None
+
     def start(self, first_documents: Path | None = None) -> None:
         """Begin to ``load`` in the background; returns at once. ``startup`` tells how far it is."""
 
         def load() -> None:
             try:
                 self.load(first_documents)
+                for _ in self.exchange():
+                    pass
             except CandorError as error:
                 logger.error("%s", error)
 
@@ -228,7 +249,9 @@ class Candor:
         policies = PolicyFile(self.settings.guards.policy)
         detector, encoder = self._detector(), Encoder()
         run("Language model", encoder.load)
-        catalogue, vectors = run("Search index", lambda: _index(self.settings, encoder))
+        index = run("Search index", lambda: open_index(self.settings, encoder))
+        catalogue, vectors = index.catalogue, index.vectors
+        self.startup.warning = index.warning
         canary = new_canary()
         guards = run("Guards", lambda: self._guards(detector(), encoder, policies, canary))
         checks = Checks(guards, self.settings.guards.seconds)
@@ -243,18 +266,36 @@ class Candor:
         ingestion = Ingestion(
             catalogue,
             vectors,
-            encoder,
+            index.embedder,
             self.settings.chunks,
             screen=lambda chunks: [gate().quarantines(chunk.text) for chunk in chunks],
             limits=self.settings.ingest.limits,
         )
         ingestion.clear_leftovers()
-        retrieve = Retriever(catalogue, vectors, encoder, self.settings.retrieval)
+        retrieve = Retriever(catalogue, vectors, index.embedder, self.settings.retrieval)
         self._assistant = Assistant(
-            Parts(self.settings, encoder, retrieve, self.model, gate, log, memory, catalogue.hold, canary)
+            Parts(
+                self.settings,
+                encoder,
+                retrieve,
+                self.model,
+                gate,
+                log,
+                memory,
+                catalogue.hold,
+                canary,
+                still_there=partial(remains.still_there, catalogue),
+            )
         )
         purge = Purge(state, catalogue, vectors, log, ingestion.remove)
         purge.complete()
+
+        def use(vectors: VectorStore, embedder: Embedder) -> None:
+            retrieve.use(vectors, embedder)
+            ingestion.use(vectors, embedder)
+            purge.use(vectors)
+
+        self._exchange = index.exchange(ingestion.alone, use, embedded_text)
         self._library = Library(catalogue, ingestion, log, state / "uploads", gate, purge)
         self._closers.append(self._library.close)
         self._memory = memory
@@ -309,12 +350,6 @@ class Candor:
 def quiet() -> None:
     """Keep libraries from calling home. Call before anything heavy is imported."""
     os.environ.update(QUIET)
-
-
-def _index(settings: Settings, encoder: Encoder) -> tuple[Catalogue, VectorStore]:
-    catalogue = Catalogue(settings.state / "index.sqlite")
-    catalogue.settle("embedding model", encoder.name)
-    return catalogue, VectorStore(settings.state / "vectors", settings.retrieval.chroma_url)
 
 
 def _translated(error: WeightsError | PolicyError) -> CandorError:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
+from guardrails.weights import MINILM
 from rag.errors import SettingsError
 from rag.types import Limits
 
@@ -51,6 +52,14 @@ class Chunks(Part):
         if self.overlap > self.size // 2:
             raise ValueError("overlap must be at most half of size")
         return self
+
+
+class Embedding(Part):
+    model: str = Field(
+        MINILM.name,
+        description="the model in the box, or the folder of a sentence-transformers model; another one is made ready "
+        "in the background, and used when it is complete",
+    )
 
 
 class Retrieval(Part):
@@ -100,6 +109,7 @@ class Settings(Part):
     state: Path = Field(default_factory=default_state, description="the one folder that everything is kept in")
     ingest: Ingest = Ingest()
     chunks: Chunks = Chunks()
+    embedding: Embedding = Embedding()
     retrieval: Retrieval = Retrieval()
     generation: Generation = Generation()
     guards: Guards = Guards()

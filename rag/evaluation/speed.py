@@ -306,7 +306,7 @@ def fill(index: Trial, size: int, chance: random.Random) -> None:
     numbers = np.random.default_rng(chance.randrange(2**32))
     for first in range(0, size, PER_DOCUMENT):
         document, chunks = _synthetic(first, min(PER_DOCUMENT, size - first), chance)
-        vectors = numbers.standard_normal((len(chunks), index.encoder.dimensions), dtype=np.float32)
+        vectors = numbers.standard_normal((len(chunks), Encoder.dimensions), dtype=np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         ids = [chunk.id for chunk in chunks]
         index.vectors.add(ids, vectors, [document.id] * len(chunks), [EVERYONE] * len(chunks))

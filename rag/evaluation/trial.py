@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from guardrails.encoder import Encoder
 from rag.errors import DataError
 from rag.index.catalogue import Catalogue
+from rag.index.embed import Embedder
+from rag.index.exchange import open_index
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
 from rag.ingest.files import File
@@ -35,7 +37,7 @@ class Trial:
     """One temporary index."""
 
     settings: Settings
-    encoder: Encoder
+    encoder: Embedder
     catalogue: Catalogue
     vectors: VectorStore
     retrieve: Retriever
@@ -65,14 +67,12 @@ def trial(settings: Settings) -> Iterator[Trial]:
 @contextmanager
 def trial_in(settings: Settings) -> Iterator[Trial]:
     """An index in the state folder of these settings, which nobody else may be using."""
-    encoder = Encoder()
-    catalogue = Catalogue(settings.state / "index.sqlite")
-    catalogue.settle("embedding model", encoder.name)
-    vectors = VectorStore(settings.state / "vectors")
+    index = open_index(settings, Encoder())
+    search = Retriever(index.catalogue, index.vectors, index.embedder, settings.retrieval)
     try:
-        yield Trial(settings, encoder, catalogue, vectors, Retriever(catalogue, vectors, encoder, settings.retrieval))
+        yield Trial(settings, index.embedder, index.catalogue, index.vectors, search)
     finally:
-        catalogue.close()
+        index.catalogue.close()
 
 
 @contextmanager

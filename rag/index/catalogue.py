@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Select, delete, func, insert, select, update
 
 from guardrails.database import open_sqlite, writing
-from rag.errors import StoreError
 from rag.index import keywords, tables
 from rag.index.tables import chunks, documents, facts, failures, leftovers, metadata
 from rag.types import Chunk, Document, Ingested, Shelved
@@ -31,18 +30,15 @@ class Catalogue:
             tables.bring_up_to_date(connection)
             keywords.prepare(connection)
 
-    def settle(self, name: str, value: str) -> None:
-        """State a fact of the whole index once, e.g. its embedding model.
+    def fact(self, name: str) -> str:
+        """What was stated of the whole index, e.g. its embedding model; "" when nothing was."""
+        with self._engine.connect() as connection:
+            return connection.scalar(select(facts.c.value).where(facts.c.name == name)) or ""
 
-        Raises:
-            StoreError: the index was built with another value.
-        """
+    def state(self, name: str, value: str) -> None:
+        """State a fact of the whole index, in place of what was stated before."""
         with writing(self._engine) as connection:
-            found = connection.scalar(select(facts.c.value).where(facts.c.name == name))
-            if found is None:
-                connection.execute(insert(facts).values(name=name, value=value))
-        if found not in (None, value):
-            raise StoreError(f"the index was built with {name} {found}, now it is {value}; run candor ingest --rebuild")
+            connection.execute(insert(facts).prefix_with("OR REPLACE"), {"name": name, "value": value})
 
     def announce(self, document_ids: Iterable[str]) -> None:
         """Note that vectors of these documents are about to be written, so that a crash leaves no strays."""

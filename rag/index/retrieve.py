@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from guardrails.encoder import Encoder
 from rag.index.catalogue import Catalogue
+from rag.index.embed import Embedder
 from rag.index.store import VectorStore
 from rag.settings import Retrieval
 from rag.types import Passage, Reader, Search
@@ -23,11 +23,14 @@ SUPERSEDED = 0.5  # weight of a passage whose document has been replaced by a ne
 class Retriever:
     """Answers searches from the index."""
 
-    def __init__(self, catalogue: Catalogue, vectors: VectorStore, encoder: Encoder, settings: Retrieval) -> None:
+    def __init__(self, catalogue: Catalogue, vectors: VectorStore, embedder: Embedder, settings: Retrieval) -> None:
         self._catalogue = catalogue
-        self._vectors = vectors
-        self._encoder = encoder
+        self._dense = vectors, embedder
         self._settings = settings
+
+    def use(self, vectors: VectorStore, embedder: Embedder) -> None:
+        """Search these vectors from now on; a search that is under way ends with the others."""
+        self._dense = vectors, embedder
 
     def __call__(self, search: Search, reader: Reader, limit: int | None = None) -> list[Passage]:
         """Passages for a search, best first; at most ``limit``, by default as many as the settings say.
@@ -37,10 +40,11 @@ class Retriever:
         """
         audiences, all_of_them = self._catalogue.audiences(reader.groups)
         rankings: dict[str, list[str]] = {}
-        questions = self._encoder.embed(list(search.queries))
+        vectors, embedder = self._dense
+        questions = embedder.embed_questions(list(search.queries))
         for number, (query, vector) in enumerate(zip(search.queries, questions, strict=True)):
             wanted = self._settings.candidates
-            near = self._vectors.search(vector, wanted, None if all_of_them else audiences)
+            near = vectors.search(vector, wanted, None if all_of_them else audiences)
             rankings[f"meaning {number}"] = [id for id, _ in near]
             rankings[f"words {number}"] = self._catalogue.keyword_search(query, audiences, wanted)
         scores = fuse(rankings)
@@ -49,15 +53,7 @@ class Retriever:
         weighted = {id: scores[id] * (SUPERSEDED if chunk.superseded_by else 1) for id, chunk in found.items()}
         best = sorted(weighted, key=lambda id: (-weighted[id], id))[: limit or self._settings.passages]
         passages = [Passage(found[id], weighted[id], 0.0, _searches(id, rankings)) for id in best]
-        return self._with_similarity(passages, questions)
-
-    def _with_similarity(self, passages: Sequence[Passage], questions: np.ndarray) -> list[Passage]:
-        """The passages with their cosine to the nearest of the queries ((n, d) float32)."""
-        vectors = self._vectors.vectors([passage.chunk.id for passage in passages]) if passages else {}
-        return [
-            replace(p, similarity=float((questions @ vectors[p.chunk.id]).max())) if p.chunk.id in vectors else p
-            for p in passages
-        ]
+        return _with_similarity(passages, questions, vectors)
 
 
 def fuse(rankings: Mapping[str, Sequence[str]]) -> dict[str, float]:
@@ -78,3 +74,12 @@ def fuse(rankings: Mapping[str, Sequence[str]]) -> dict[str, float]:
 
 def _searches(id: str, rankings: Mapping[str, Sequence[str]]) -> frozenset[str]:
     return frozenset(name.partition(" ")[0] for name, ids in rankings.items() if id in ids)
+
+
+def _with_similarity(passages: Sequence[Passage], questions: np.ndarray, store: VectorStore) -> list[Passage]:
+    """The passages with their cosine to the nearest of the queries ((n, d) float32)."""
+    vectors = store.vectors([passage.chunk.id for passage in passages]) if passages else {}
+    return [
+        replace(p, similarity=float((questions @ vectors[p.chunk.id]).max())) if p.chunk.id in vectors else p
+        for p in passages
+    ]

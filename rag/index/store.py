@@ -7,24 +7,26 @@ What is removed from Chroma stays in its files all the same, and a vector tells 
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import json
 import shutil
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
+from guardrails.process import Child, ChildFailed
 from rag.errors import StoreError
 
 if TYPE_CHECKING:
     import numpy as np
 
 COLLECTION = "chunks"
-COPY = "chunks-copy"  # while the vectors are written anew
 COPIED = 2000  # vectors at a time
+VACUUM_SECONDS = 600.0
 REMOVED = 100  # documents at a time
 M_PERTURB = -6  # of glibc's mallopt: blocks of memory are overwritten when they are given out
 WITH_ZEROS, NOT_AT_ALL = 0xFF, 0  # its values; a block is filled with the complement
@@ -69,12 +71,13 @@ class VectorStore:
     Args:
         folder: where the vectors lie, unless ``url`` is given.
         url: address of a Chroma server; empty for the folder.
+        model: whose vectors they are; those of several models lie side by side. Empty: of the model in the box.
 
     Raises:
         StoreError: the server cannot be reached, or the folder cannot be opened.
     """
 
-    def __init__(self, folder: Path, url: str = "") -> None:
+    def __init__(self, folder: Path, url: str = "", model: str = "") -> None:
         import chromadb
         from chromadb.config import Settings
 
@@ -92,6 +95,8 @@ class VectorStore:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._client = chromadb.PersistentClient(str(folder), settings=quiet)
             self._folder = None if url else folder
+            self._name = f"{COLLECTION}-{hashlib.sha256(model.encode()).hexdigest()[:12]}" if model else COLLECTION
+            self._copy = f"{self._name}-copy"  # while the vectors are written anew
             self._changing = threading.RLock()  # whoever writes; reading goes on meanwhile
             with zeroed_memory():
                 self._complete_rewriting()
@@ -101,7 +106,8 @@ class VectorStore:
             raise StoreError(f"{where} cannot be opened ({type(error).__name__}); see candor doctor") from error
         self._batch = int(self._client.get_max_batch_size())
 
-    def _open(self, name: str = COLLECTION) -> Any:
+    def _open(self, name: str = "") -> Any:
+        name = name or self._name
         return self._client.get_or_create_collection(name, metadata={"hnsw:space": "cosine"}, embedding_function=None)
 
     def add(
@@ -166,7 +172,7 @@ class VectorStore:
     def clear(self) -> None:
         """Remove everything, to be built anew."""
         with self._changing, zeroed_memory():
-            self._client.delete_collection(COLLECTION)
+            self._client.delete_collection(self._name)
             self._collection = self._open()
 
     def count(self) -> int:
@@ -176,44 +182,62 @@ class VectorStore:
         """Write what is there anew, and let go of files that hold more; writers wait, readers do not.
 
         Nothing is embedded again: 10 000 vectors take about 8 s. Interrupted, the next process that opens the vectors
-        goes on with the old ones or the new. Of a Chroma server only the collection is replaced; its files are its own.
+        goes on with the old ones or the new. What is there of other models goes. Of a Chroma server only the collection
+        is replaced; its files are its own.
         """
         with self._changing, zeroed_memory():
-            copy, old = self._open(COPY), self._collection
+            copy, old = self._open(self._copy), self._collection
             for first in range(0, old.count(), COPIED):
                 part = old.get(limit=COPIED, offset=first, include=["embeddings", "metadatas"])
                 copy.add(ids=part["ids"], embeddings=part["embeddings"], metadatas=part["metadatas"])
-            self._client.delete_collection(COLLECTION)
-            copy.modify(name=COLLECTION)
+            self._client.delete_collection(self._name)
+            copy.modify(name=self._name)
             self._collection = copy
+            self.drop_others()
+
+    def drop_others(self) -> None:
+        """Remove what is there of other models, and let go of files that nothing uses."""
+        with self._changing, zeroed_memory():
+            for name in self._names() - {self._name}:
+                if name.startswith(COLLECTION):  # a server may hold collections of others
+                    self._client.delete_collection(name)
             if self._folder:
                 _forget_deleted(self._folder)
 
     def _complete_rewriting(self) -> None:
-        names = {collection.name for collection in self._client.list_collections()}
-        if COPY in names and COLLECTION in names:
-            self._client.delete_collection(COPY)
-        elif COPY in names:
-            self._client.get_collection(COPY, embedding_function=None).modify(name=COLLECTION)
+        names = self._names()
+        if self._copy in names and self._name in names:
+            self._client.delete_collection(self._copy)
+        elif self._copy in names:
+            self._client.get_collection(self._copy, embedding_function=None).modify(name=self._name)
+
+    def _names(self) -> set[str]:
+        return {collection.name for collection in self._client.list_collections()}
 
     def _read(self, read: Callable[[Any], Any]) -> Any:
         """What the collection answers; asked again when it was replaced in the middle."""
         with zeroed_memory():
-            asked = self._collection
             try:
-                return read(asked)
-            except Exception:
-                with self._changing:  # a rewriting may be about to put the new one in its place
-                    if asked is self._collection:
-                        raise
                 return read(self._collection)
+            except Exception:  # noqa: BLE001 - whatever it is, Chroma is asked again and may raise it again
+                with self._changing:  # a rewriting may be about to put the new one in its place, or hold the file
+                    return read(self._collection)
 
 
 def _forget_deleted(folder: Path) -> None:
-    """Delete the files of collections that are no longer there, and write Chroma's database anew."""
-    with closing(sqlite3.connect(folder / "chroma.sqlite3", timeout=10, isolation_level=None)) as connection:
-        used = {id for (id,) in connection.execute("SELECT id FROM segments")}
-        connection.execute("VACUUM")
+    """Delete the files of collections that are no longer there, and write Chroma's database anew.
+
+    In another process: the SQLite of Python and that of Chroma do not see each other's locks within one.
+    """
+    child = Child("rag.index.vacuum")
+    try:
+        used = json.loads(child.ask(str(folder / "chroma.sqlite3"), VACUUM_SECONDS))
+    except ChildFailed as error:
+        raise StoreError(f"the vectors at {folder} cannot be written anew: {error}") from None
+    finally:
+        child.close()
+    if used is None:
+        raise StoreError(f"the vectors at {folder} cannot be written anew: another process uses them")
     for left in folder.iterdir():
         if left.is_dir() and left.name not in used:
             shutil.rmtree(left)

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from guardrails.encoder import Encoder
 from rag.errors import LoadError, NotUnderstood
 from rag.index.catalogue import Catalogue, audience_of
+from rag.index.embed import Embedder
 from rag.index.store import VectorStore
 from rag.ingest.ahead import Ahead
 from rag.ingest.files import File, Plan, hash_of, plan, require_known
@@ -74,7 +74,7 @@ class Ingestion:
         self,
         catalogue: Catalogue,
         vectors: VectorStore,
-        encoder: Encoder,
+        encoder: Embedder,
         settings: Chunks,
         screen: Screen = all_sound,
         limits: Limits = Limits(),
@@ -132,6 +132,10 @@ class Ingestion:
         removed = self.catalogue.remove(source)
         self.clear_leftovers()
         return removed is not None
+
+    def use(self, vectors: VectorStore, embedder: Embedder) -> None:
+        """Ingest with these from now on. Whoever calls it is ``alone``."""
+        self.vectors, self.encoder = vectors, embedder
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -227,7 +231,7 @@ class Ingestion:
         """``store``, telling beside it how many more chunks were embedded."""
         begun = time.perf_counter()
         chunks = [chunk for read in reads for chunk in read.chunks]
-        digests = [digest_of(self.encoder.name, chunk) for chunk in chunks]
+        digests = [digest_of(chunk) for chunk in chunks]
         known = yield from self._embedded(dict(zip(digests, chunks, strict=True)), len(chunks), cancelled)
         if cancelled.is_set() or not chunks:
             return
@@ -347,9 +351,9 @@ def embedded_text(chunk: Chunk) -> str:
     return "\n".join(part for part in (chunk.title, chunk.section, chunk.text) if part)
 
 
-def digest_of(model: str, chunk: Chunk) -> str:
+def digest_of(chunk: Chunk) -> str:
     """SHA-256 of what is embedded of a chunk, and of what is screened: a title must not pass for a screened text."""
-    return hashlib.sha256("\0".join((model, embedded_text(chunk), chunk.text)).encode(errors="replace")).hexdigest()
+    return hashlib.sha256("\0".join((embedded_text(chunk), chunk.text)).encode(errors="replace")).hexdigest()
 
 
 def _judged(released: bool, held: bool) -> Quarantine:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from guardrails.encoder import Encoder
-from rag.errors import LoadError, StoreError
+from rag.errors import LoadError
 from rag.index.catalogue import Catalogue
 from rag.index.store import VectorStore
 from rag.ingest.ingest import Ingestion
@@ -145,12 +145,6 @@ def test_a_removal_while_others_are_stored_leaves_every_vector_in_place(index: I
         if progress.latest and progress.latest.state == "unchanged":
             index.ingestion.remove("d3.md")
     assert index.sound()
-
-
-def test_an_index_of_another_model_is_not_mixed(index: Index) -> None:
-    index.catalogue.settle("embedding model", "all-MiniLM-L6-v2")
-    with pytest.raises(StoreError, match="candor ingest --rebuild"):
-        index.catalogue.settle("embedding model", "another")
 
 
 KILLED = """

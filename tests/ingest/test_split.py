@@ -161,7 +161,10 @@ def test_why_the_splitter_is_our_own() -> None:
 @pytest.mark.parametrize(
     ("text", "sections"),
     [
-        ("# Leave\n\n## Parental\n\n{0}\n\n### Pay\n\n{0}\n\n## Unpaid\n\n{0}", ["Parental", "Parental > Pay", "Unpaid"]),
+        (
+            "# Leave\n\n## Parental\n\n{0}\n\n### Pay\n\n{0}\n\n## Unpaid\n\n{0}",
+            ["Parental", "Parental > Pay", "Unpaid"],
+        ),
         ("Guide\n=====\n\n{0}\n\nUse\n---\n\n{0}\n\nMore\n=====\n\n{0}", ["Guide", "Guide > Use", "More"]),
         ("{0}\n\n3 Travel by land and sea\n\n3.1 Travel by train\n\n{0}", ["", "Travel by train"]),
     ],
