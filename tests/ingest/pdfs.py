@@ -6,13 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 FONT = "/Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding"
-# Its letters are drawings with names of their own: no reader can tell what they say.
-NAMELESS = (
-    "/Type /Font /Subtype /Type3 /FontBBox [0 0 600 700] /FontMatrix [.001 0 0 .001 0 0] /FirstChar 65 /LastChar 66 "
-    "/Widths [600 600] /Encoding << /Type /Encoding /Differences [65 /q1 /q2] >> /Resources << >> "
-    "/CharProcs << /q1 7 0 R /q2 7 0 R >>"
+# Its letters are drawings. It says what A and C are; no reader can tell what B is.
+DRAWN = (
+    "/Type /Font /Subtype /Type3 /FontBBox [0 0 600 700] /FontMatrix [.001 0 0 .001 0 0] /FirstChar 65 /LastChar 67 "
+    "/Widths [600 600 600] /Encoding << /Type /Encoding /Differences [65 /A /q1 /C] >> /Resources << >> "
+    "/CharProcs << /A 7 0 R /q1 8 0 R /C 8 0 R >> /ToUnicode 9 0 R"
+)
+SAYS = (
+    "/CIDInit /ProcSet findresource begin begincmap /CMapName /S def 1 begincodespacerange <00> <FF> "
+    "endcodespacerange 2 beginbfchar <41> <0041> <43> <0043> endbfchar endcmap end"
 )
 GLYPH = "600 0 0 0 600 700 d1 100 0 400 700 re f"
+STRAY = GLYPH + " 2100 0 400 700 re f"  # leaves ink far outside of its place
 PIXEL = "/Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8"
 
 
@@ -24,7 +29,7 @@ class Page:
 
 
 def line(words: str, x: float, y: float, size: float = 10, more: str = "") -> str:
-    """``words`` in Helvetica, or in "N", the font without names, as ``more`` says."""
+    """``words`` in Helvetica, or in "D", the font that is drawn, as ``more`` says."""
     escaped = words.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)")
     return f"BT /F {size} Tf {more} 1 0 0 1 {x} {y} Tm ({escaped}) Tj ET\n"
 
@@ -39,14 +44,16 @@ def pdf(*pages: Page) -> bytes:
         1: "<< /Type /Catalog /Pages 2 0 R >>",
         2: f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
         3: f"<< {FONT} >>",
-        4: f"<< {NAMELESS} >>",
+        4: f"<< {DRAWN} >>",
         5: _stream("\x00", PIXEL),
         6: "<< /Type /Annot /Subtype /FreeText /Rect [40 10 200 30] /Contents (a note) /DA (/F 9 Tf) >>",
         7: _stream(GLYPH),
+        8: _stream(STRAY),
+        9: _stream(SAYS),
     }
     for number, page in enumerate(pages):
         place = 10 + 2 * number
-        resources = "<< /Font << /F 3 0 R /N 4 0 R >> /XObject << /I 5 0 R >> >>"
+        resources = "<< /Font << /F 3 0 R /D 4 0 R >> /XObject << /I 5 0 R >> >>"
         objects[place] = (
             f"<< /Type /Page /Parent 2 0 R /MediaBox {page.box} /Resources {resources} "
             f"/Contents {place + 1} 0 R {page.extra} >>"
