@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 import uuid
 from collections import OrderedDict
@@ -36,6 +37,7 @@ EARLIER_SHOWN = 30
 OPEN_PAGES = 200  # conversations kept for drawing; the oldest go first, their turns remain in the store
 POLL = 0.1  # seconds between looks at the stop button
 STOP_WITHIN = 5.0  # seconds given to a sentence that is being recorded, so that what is recorded is also shown
+PLACE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})-([0-9]{1,5})")  # turn, sentence, source; as the page writes it
 SEARCHING = "Searching the documents…"
 
 
@@ -174,12 +176,13 @@ def new_identifier() -> str:
 
 def _cited(talk: Talk, where: str) -> Citation | None:
     """The source that the browser names, if it may be asked for."""
-    numbers = [int(part) for part in where.split("-") if part.isascii() and part.isdecimal() and len(part) < 6]
-    if len(numbers) != 3 or not 1 <= numbers[0] <= len(talk.turns):
+    named = PLACE.fullmatch(where)
+    turn, sentence, number = map(int, named.groups()) if named else (0, 0, 0)
+    if not 1 <= turn <= len(talk.turns):
         return None
-    sentences = talk.turns[numbers[0] - 1].sentences
-    chosen = sentences[max(0, numbers[1] - 1) : numbers[1] or len(sentences)]
-    return next((c for c in cited(chosen) if c.number == numbers[2] and has_pictures(c)), None)
+    sentences = talk.turns[turn - 1].sentences
+    chosen = sentences[sentence - 1 : sentence] if sentence else sentences
+    return next((c for c in cited(chosen) if c.number == number and has_pictures(c)), None)
 
 
 def _take(item: Shown, turn: Turn, talk: Talk) -> None:

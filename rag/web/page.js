@@ -94,13 +94,14 @@
     const top = sheet.getBoundingClientRect().top - frame.getBoundingClientRect().top + frame.scrollTop;
     frame.scrollTop = top + down * sheet.scrollHeight - frame.clientHeight / 2;
   }
-  function drawn() {
+  async function drawn() {
     const paper = document.querySelector("#paper");
     if (!paper.dataset.wait || paper.querySelector(".paper").dataset.of !== paper.dataset.wait) return;
     delete paper.dataset.wait;
     if (!paper.matches(":popover-open")) return;
     paper.querySelector("#leave-page").focus();
     const sheet = paper.querySelector(".sheet");
+    await sheet?.querySelector("img").decode();
     paper.scrollTop = sheet ? +sheet.dataset.down * sheet.clientHeight - paper.clientHeight / 3 : 0;
   }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rag.types import Citation, PagePicture
-from rag.web.render import CLOSE, notice, safe, with_pills
+from rag.web.render import CLOSE, highlighted, notice, reflowed, safe
 
 WAIT = '<p class="wait" role="status">Drawing the page&hellip;</p>'
 
@@ -22,8 +22,10 @@ def opened(where: str, citation: Citation | None, pictures: Sequence[PagePicture
         problem: why there is no picture; the passage is shown in its place.
     """
     title, source = (citation.title, citation.source) if citation else ("Page", "")
-    text = f'<p class="passage" dir="auto">{with_pills(citation.text)}</p>' if citation and problem else ""
-    return _framed(where, title, source, notice(problem) + text + "".join(_sheet(each, source) for each in pictures))
+    body = notice(problem) + "".join(_sheet(picture, source) for picture in pictures)
+    if citation and problem:
+        body += f'<p class="passage" dir="auto">{highlighted(reflowed(citation.text), citation.spans)}</p>'
+    return _framed(where, title, source, body)
 
 
 def _framed(where: str, title: str, source: str, body: str) -> str:

@@ -37,7 +37,7 @@ def address(site: tuple[str, Candor]) -> str:
 def candor(site: tuple[str, Candor]) -> Iterator[Candor]:
     """The scripted parts behind the page, as they were at first."""
     fresh = Candor(site[1].settings.state, pace=0.05)
-    for part in ("assistant", "library", "memory", "policies", "review", "startup"):
+    for part in ("assistant", "library", "memory", "pages", "policies", "review", "startup"):
         setattr(site[1], part, getattr(fresh, part))
     return site[1]
 
@@ -75,6 +75,44 @@ def test_everything_works_with_the_keyboard(opened: Opened, address: str, candor
         page.focus(".body .pill")
         page.keyboard.press("Enter")
         assert "private phone number" in page.locator(".why:popover-open").inner_text()
+
+
+def test_a_source_shows_its_page_with_the_keyboard_alone(opened: Opened, address: str, candor: Candor) -> None:
+    candor.pages.pace = 0.4
+    with opened(address, width=390) as page:
+        ask(page, "What do hotels include?")
+        page.focus(".body .cite")
+        page.keyboard.press("Enter")
+        page.focus(".source:popover-open .show-page")
+        page.keyboard.press("Enter")
+        assert page.get_by_text("Drawing the page…").is_visible()
+        picture = page.locator("#paper:popover-open img")
+        picture.wait_for()
+        assert "Page 1 of finance/travel-expenses-2025.pdf" in str(picture.get_attribute("alt"))
+        assert page.get_by_text("Drawing the page…").is_hidden()
+        narrow = picture.bounding_box()["width"]
+        assert narrow <= 390
+        page.focus(".sheet button")
+        page.keyboard.press("Enter")
+        assert picture.bounding_box()["width"] > 2 * narrow
+        page.keyboard.press("Escape")
+        assert page.locator("#paper:popover-open").count() == 0
+        assert page.locator(".source:popover-open").count() == 1
+        assert "show-page" in page.evaluate("document.activeElement.className")
+
+
+def test_a_page_that_cannot_be_shown_says_why_and_leaves_the_words(
+    opened: Opened, address: str, candor: Candor
+) -> None:
+    candor.pages.problem = "The file is no longer where it was."
+    with opened(address) as page:
+        ask(page, "What do hotels include?")
+        page.click(".sources summary")
+        page.click(".sources .show-page")
+        page.get_by_text("The file is no longer where it was.").wait_for()
+        assert page.locator("#paper mark").inner_text() == "Breakfast is included in these limits."
+        page.click("#leave-page")
+        assert page.locator("#paper:popover-open").count() == 0
 
 
 def test_an_opened_source_stays_open_while_the_answer_grows(opened: Opened, address: str, candor: Candor) -> None:

@@ -24,16 +24,20 @@ from guardrails.policy import PolicyFile
 from guardrails.types import Finding, GuardRun, Origin, Span
 from rag.access import require
 from rag.dialogue.memory import Conversation
-from rag.errors import LoadError
+from rag.errors import LoadError, NoPicture
+from rag.ingest.load_pdf import load_pdf
+from rag.ingest.pdf_picture import draw, locate
 from rag.ingest.run import Run
 from rag.settings import Settings
 from rag.types import (
     Citation,
     Done,
     Ingested,
+    Limits,
     Mark,
     Message,
     Notice,
+    PagePicture,
     Progress,
     Reader,
     Sentence,
@@ -112,6 +116,19 @@ def leave_answer() -> list[Shown]:
         Notice("One sentence was left out, because no passage supports it."),
         Done("turn-1", "answered"),
     ]
+
+
+TRAVEL = Path(__file__).resolve().parents[2] / "corpus" / "documents" / "finance" / "travel-expenses-2025.pdf"
+HOTELS = "Breakfast is included in these limits. Where nothing can be found within them, the travel desk may\napprove"
+
+
+def hotel_answer() -> list[Shown]:
+    text = f"{HOTELS} up to 30 per cent more. Questions go to <EMAIL_ADDRESS>."
+    where = Citation(
+        1, "finance/travel-expenses-2025.pdf", "Travel and expenses 2025", 1, text, ((0, 38),),
+        chunk="travel:0", support=((0, 38),),
+    )  # fmt: skip
+    return [Sentence("Breakfast is included in the limits.", (where,)), Done("turn-4", "answered")]
 
 
 def refusal() -> list[Shown]:
@@ -250,6 +267,26 @@ class Library:
 
 
 @dataclass
+class Pages:
+    """Draws the page of one sample document, or says why not."""
+
+    problem: str = ""
+    pace: float = 0.0
+    asked: list[tuple[str, tuple[tuple[int, int], ...]]] = field(default_factory=list)
+
+    def pictures(self, chunk: str, support: Sequence[tuple[int, int]], reader: Reader) -> list[PagePicture]:
+        require(reader, "user")
+        self.asked.append((chunk, tuple(support)))
+        time.sleep(self.pace)
+        if self.problem:
+            raise NoPicture(self.problem)
+        text = load_pdf(TRAVEL, "", Limits()).text
+        at = [locate(TRAVEL, text.index(words), text.index(words) + len(words))["at"] for words in (HOTELS, "travel@")]
+        drawn = draw(TRAVEL, 0, at[0], at[1])
+        return [PagePicture(1, drawn["png"], tuple(drawn["begins"]), ("Black places hold personal data.",))]
+
+
+@dataclass
 class Memory:
     known: dict[str, list[Message]] = field(default_factory=dict)
 
@@ -349,8 +386,10 @@ class Candor:
     def __init__(self, state: Path, ready: bool = True, pace: float = 0.0) -> None:
         self.settings = Settings(state=state)
         self.startup = Startup(ready)
-        self.assistant = Assistant({"leave": leave_answer, "hostile": hostile, "break": _break}, pace)
+        scripts = {"leave": leave_answer, "hotel": hotel_answer, "hostile": hostile, "break": _break}
+        self.assistant = Assistant(scripts, pace)
         self.library = Library()
+        self.pages = Pages()
         self.policies = PolicyFile()
         self.guards = ("pii", "grounding", "injection", "harm", "output")
         self.memory = Memory()
