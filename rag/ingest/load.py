@@ -24,7 +24,7 @@ from rag.ingest.load_rst import load_rst
 from rag.ingest.load_text import load_markdown, load_org, load_text
 from rag.ingest.load_xlsx import load_xlsx
 from rag.ingest.meta import is_sidecar, of_folder, read_sidecar
-from rag.ingest.package import check_package
+from rag.ingest.package import BROKEN, check_package
 from rag.types import Document, Limits
 
 logger = logging.getLogger(__name__)
@@ -56,6 +56,8 @@ def load(path: Path, root: Path, source: str = "", limits: Limits = Limits(), de
         raise
     except OSError as error:
         raise LoadError(path, f"it cannot be opened: {error.strerror or type(error).__name__}") from None
+    except BROKEN:
+        raise LoadError(path, "its ZIP package is damaged; get the original again") from None
     except RecursionError:
         raise LoadError(path, "its parts are nested too deeply to be read; save it in a flatter form") from None
     except Exception as error:

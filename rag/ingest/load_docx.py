@@ -36,20 +36,21 @@ def load_docx(path: Path, source: str, limits: Limits) -> Document:
     Raises:
         LoadError: its package is damaged.
     """
-    word = _opened(path)
-    reader = _Reader(_heading_levels(word))
+    word, levels = _opened(path)
+    reader = _Reader(levels)
     lines = [*reader.blocks(word.element.body), *_notes(path, word, reader)]
     text = tidy("\n".join(lines))
     return Document(source, best_title(source, word.core_properties.title, first_heading(text)), text)
 
 
-def _opened(path: Path) -> WordDocument:
+def _opened(path: Path) -> tuple[WordDocument, dict[str, int]]:
     import docx
     from docx.opc.exceptions import PackageNotFoundError
     from lxml.etree import XMLSyntaxError
 
     try:
-        return docx.Document(str(path))
+        word = docx.Document(str(path))
+        return word, _heading_levels(word)
     except (PackageNotFoundError, XMLSyntaxError, KeyError, ValueError, AttributeError) as error:
         reason = f"its Word package is damaged ({type(error).__name__}); open it in an office program and save it anew"
         raise LoadError(path, reason) from None

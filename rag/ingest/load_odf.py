@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -111,7 +112,7 @@ def _paragraph(paragraph: Any, depth: int) -> Iterator[str]:
     later: list[Any] = []
     words = "".join(_words(paragraph, later)).strip()
     if words and paragraph.tag == f"{TEXT}h":
-        level = int(paragraph.get(f"{TEXT}outline-level", "1"))
+        level = _number(paragraph, f"{TEXT}outline-level")
         yield from ("", "#" * min(level, 6) + " " + one_line(words), "")
     elif words and depth >= 0:
         yield "  " * depth + "- " + words
@@ -126,7 +127,7 @@ def _words(element: Any, later: list[Any]) -> Iterator[str]:
     yield element.text or ""
     for child in element:
         if child.tag == f"{TEXT}s":
-            yield " " * min(int(child.get(f"{TEXT}c", "1")), 20)
+            yield " " * min(_number(child, f"{TEXT}c"), 20)
         elif child.tag in {f"{TEXT}tab", f"{TEXT}line-break"}:
             yield "\t" if child.tag == f"{TEXT}tab" else "\n"
         elif child.tag in {f"{TEXT}note", f"{DRAW}text-box", f"{TABLE}table"}:
@@ -142,7 +143,7 @@ def _table(table: Any) -> Iterator[str]:
 
 
 def _cell(cell: Any) -> tuple[str, int, int]:
-    down, across = (int(cell.get(f"{TABLE}number-{name}-spanned", "1")) for name in ("rows", "columns"))
+    down, across = (_number(cell, f"{TABLE}number-{name}-spanned") for name in ("rows", "columns"))
     return "\n".join(_blocks(cell)).strip(), down, across
 
 
@@ -175,7 +176,7 @@ def _sheet_row(path: Path, row: Any) -> list[str]:
     for cell in row:
         words = "" if cell.tag in SKIPPED else one_line(" ".join(_blocks(cell)))
         if not words:
-            gap += int(cell.get(f"{TABLE}number-columns-repeated", "1"))
+            gap += _number(cell, f"{TABLE}number-columns-repeated")
             continue
         check_columns(path, len(cells) + gap)
         cells += [*[""] * gap, *[words] * _repeated(cell, "columns")]
@@ -184,7 +185,13 @@ def _sheet_row(path: Path, row: Any) -> list[str]:
 
 
 def _repeated(element: Any, name: str) -> int:
-    return min(int(element.get(f"{TABLE}number-{name}-repeated", "1")), MOST_REPEATED)
+    return min(_number(element, f"{TABLE}number-{name}-repeated"), MOST_REPEATED)
+
+
+def _number(element: Any, name: str) -> int:
+    """A count that an attribute gives; 1 where there is none."""
+    words = element.get(name, "")
+    return max(int(words), 1) if re.fullmatch(r"[0-9]{1,9}", words) else 1
 
 
 def _is_hidden(body: Any, table: Any) -> bool:

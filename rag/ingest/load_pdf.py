@@ -73,6 +73,8 @@ def opened(path: Path) -> Iterator[PdfDocument]:
         raise LoadError(path, _damage(path) or "it is no sound PDF; open it elsewhere and save it anew") from None
     try:
         yield pdf
+    except pypdfium2.PdfiumError:
+        raise LoadError(path, _damage(path) or "a page of it is damaged; open it elsewhere and save it anew") from None
     finally:
         pdf.close()
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 import warnings
-import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rag.errors import LoadError, NoText
 from rag.ingest.clean import one_line, tidy
@@ -16,9 +15,6 @@ from rag.ingest.limits import check_columns
 from rag.ingest.rows import LONGEST_NAME, record_lines
 from rag.ingest.titles import best_title
 from rag.types import Document, Limits
-
-if TYPE_CHECKING:
-    from openpyxl import Workbook
 
 Row = dict[int, str]  # the words of the cells that have some, by column
 MERGED = re.compile(rb'<mergeCell [^>]*?ref="([A-Z]{1,3})(\d{1,7}):[A-Z]{1,3}(\d{1,7})"')
@@ -35,33 +31,34 @@ def load_xlsx(path: Path, source: str, limits: Limits) -> Document:
         LoadError: its package is damaged.
         NoText: no cell has a value.
     """
-    book = _opened(path)
-    try:
-        shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-        sheets = [(sheet.title, list(_lines(_rows(path, sheet)))) for sheet in shown]
-        hidden = len(book.worksheets) - len(shown)
-        title = best_title(source, book.properties.title)
-    finally:
-        book.close()
-    filled = [(name, lines) for name, lines in sheets if any(lines)]
-    if not filled:
-        but = f"; {hidden} hidden ones are not read" if hidden else ""
-        raise NoText(path, f"none of its {len(sheets)} sheets has a cell with a value{but}")
-    parts = ["\n".join([f"## {one_line(name)}", "", *lines]) for name, lines in filled]
-    return Document(source, title, tidy("\n\n".join(parts)))
-
-
-def _opened(path: Path) -> Workbook:
-    import openpyxl
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about styles and rules, which are not text
-            return openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, SyntaxError) as error:
+        title, shown, hidden = _read(path)
+    except (InvalidFileException, KeyError, ValueError, SyntaxError, TypeError, IndexError, AttributeError) as error:
         reason = f"its Excel package is damaged ({type(error).__name__}); open it in an office program and save it anew"
         raise LoadError(path, reason) from None
+    filled = [(name, lines) for name, lines in shown if any(lines)]
+    if not filled:
+        but = f"; {hidden} hidden ones are not read" if hidden else ""
+        raise NoText(path, f"none of its {len(shown)} sheets has a cell with a value{but}")
+    parts = ["\n".join([f"## {one_line(name)}", "", *lines]) for name, lines in filled]
+    return Document(source, best_title(source, title), tidy("\n\n".join(parts)))
+
+
+def _read(path: Path) -> tuple[str | None, list[tuple[str, list[str]]], int]:
+    """The title, the lines of each sheet by its name, and how many sheets are hidden."""
+    import openpyxl
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about styles and rules, which are not text
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        try:
+            shown = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+            lines = [(sheet.title, list(_lines(_rows(path, sheet)))) for sheet in shown]
+            return book.properties.title, lines, len(book.worksheets) - len(shown)
+        finally:
+            book.close()
 
 
 def _rows(path: Path, sheet: Any) -> Iterator[Row]:

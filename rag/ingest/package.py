@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import re
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ from rag.types import Limits
 MARKUP = re.compile(r".*\.(xml|rels|x?html?|opf|ncx)", re.IGNORECASE)
 SLIDE = re.compile(r"ppt/slides/slide\d+\.xml")
 HEAD = 65_536  # bytes of each part in which its entities would be declared
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)  # what reading a part raises
 SAVE_ANEW = "open it in the program that made it and save it anew"
 
 
@@ -24,23 +26,20 @@ def check_package(path: Path, limits: Limits) -> None:
     Nothing unpacks to more than what the package says of itself: the reader of ZIP stops there.
 
     Raises:
-        LoadError: it is such a file, or damaged.
+        LoadError: it is such a file.
+        One of ``BROKEN``: it is damaged.
     """
-    try:
-        with zipfile.ZipFile(path) as package:
-            parts = package.infolist()
-            markup = [part for part in parts if MARKUP.fullmatch(part.filename)]
-            _check_unpacked(path, parts, markup, limits)
-            check_pages(path, sum(bool(SLIDE.fullmatch(part.filename)) for part in parts), limits)
-            if any(part.flag_bits & 1 for part in parts):
-                raise LoadError(path, "it is locked with a password; save it without one")
-            for part in markup:
-                with package.open(part) as file:
-                    if b"<!ENTITY" in file.read(HEAD).replace(b"\0", b""):  # UTF-16 too
-                        raise LoadError(path, "its XML declares entities, which can grow without end; save it anew")
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
-        reason = f"its ZIP package is damaged ({type(error).__name__}); get the original again"
-        raise LoadError(path, reason) from None
+    with zipfile.ZipFile(path) as package:
+        parts = package.infolist()
+        markup = [part for part in parts if MARKUP.fullmatch(part.filename)]
+        _check_unpacked(path, parts, markup, limits)
+        check_pages(path, sum(bool(SLIDE.fullmatch(part.filename)) for part in parts), limits)
+        if any(part.flag_bits & 1 for part in parts):
+            raise LoadError(path, "it is locked with a password; save it without one")
+        for part in markup:
+            with package.open(part) as file:
+                if b"<!ENTITY" in file.read(HEAD).replace(b"\0", b""):  # UTF-16 too
+                    raise LoadError(path, "its XML declares entities, which can grow without end; save it anew")
 
 
 def _check_unpacked(path: Path, parts: list[zipfile.ZipInfo], markup: list[zipfile.ZipInfo], limits: Limits) -> None:
@@ -55,12 +54,13 @@ def part_of(path: Path, package: zipfile.ZipFile, name: str) -> bytes:
     """One part of the package.
 
     Raises:
-        LoadError: it is not there, or damaged.
+        LoadError: it is not there.
+        One of ``BROKEN``: it is damaged.
     """
     try:
         return package.read(name)
-    except (KeyError, zipfile.BadZipFile, EOFError, zlib.error):
-        raise LoadError(path, f"its package is damaged: a part is missing or broken; {SAVE_ANEW}") from None
+    except KeyError:
+        raise LoadError(path, f"its package is damaged: a part is missing; {SAVE_ANEW}") from None
 
 
 def xml_of(path: Path, data: bytes) -> Any:

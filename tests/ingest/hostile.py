@@ -167,7 +167,7 @@ REFUSED: list[tuple[str, Callable[[], bytes], str]] = [
     ("bomb.docx", bomb, "it unpacks to 250 MB; .* a limit of 400 megabytes: split it, or raise ingest.megabytes"),
     ("overlapping.xlsx", overlapping, "it unpacks to 501 MB; .* a limit of 400 megabytes"),
     ("big.docx", lambda: word(document=b" " * (30 << 20)), "its text unpacks to 31 MB; .* a limit of 1,000,000"),
-    ("lying.odt", lying, "its ZIP package is damaged .*; get the original again"),
+    ("lying.odt", lying, "its ZIP package is damaged; get the original again"),
     ("laughs.docx", lambda: word(document=LAUGHING), ENTITIES),
     ("laughs.odt", lambda: text(LAUGHING), ENTITIES),
     ("utf-16.docx", lambda: word(styles=LAUGHING.encode("utf-16")), ENTITIES),
