@@ -113,10 +113,16 @@ class Startup:
 
 
 class Candor:
-    """A whole installation: one state folder, one set of settings. Its parts may be used once ``startup.ready``."""
+    """A whole installation: one state folder, one set of settings. Its parts may be used once ``startup.ready``.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        answers: whether questions will be asked. If not, what only answers need, some 750 MB, is left to load when
+            first used.
+    """
+
+    def __init__(self, settings: Settings, *, answers: bool = True) -> None:
         self.settings = settings
+        self._answers = answers
         self.startup = Startup()
         self._model: ChatModel | None = None
         self._model_lock = threading.Lock()
@@ -259,7 +265,8 @@ class Candor:
         def gate() -> Gate:
             return Gate(checks, policies.current())
 
-        run("Writing model", self.model)
+        if self._answers:
+            run("Writing model", self.model)
         log = AuditLog(state / "audit.sqlite")
         memory = Memory(state / "conversations.sqlite", log.keys)
         self._closers += [catalogue.close, log.close, memory.close, self._close_model]
@@ -315,6 +322,8 @@ class Candor:
         """Begin to start the process that looks for personal data, beside all else that loads; waits when called."""
         detector = ChildDetector()
         self._closers.append(detector.close)
+        if not self._answers:
+            return lambda: detector
         starting = ThreadPoolExecutor(1)
         started = starting.submit(detector.load)
         starting.shutdown(wait=False)

@@ -17,11 +17,12 @@ LOOK_EVERY = 0.5
 
 
 @contextmanager
-def door(settings: Settings, patience: float = PATIENCE) -> Iterator[Address | Candor]:
+def door(settings: Settings, patience: float = PATIENCE, *, answers: bool = True) -> Iterator[Address | Candor]:
     """The running assistant of this state folder; without one, its parts in this process.
 
     Args:
         patience: seconds to wait for another command that is at work there.
+        answers: whether questions will be asked; see ``Candor``.
 
     Raises:
         OwnedElsewhere: it was at work for longer.
@@ -30,7 +31,7 @@ def door(settings: Settings, patience: float = PATIENCE) -> Iterator[Address | C
     if isinstance(owner, Address):
         yield owner
         return
-    candor = Candor(settings)
+    candor = Candor(settings, answers=answers)
     try:
         with cli_print.waiting("Loading the models…"):
             candor.load()

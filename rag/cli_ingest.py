@@ -84,7 +84,7 @@ def ingest(
     places = [str(path.expanduser().resolve()) for path in paths or ()]
     if watch:
         raise typer.Exit(_watched([Path(place) for place in places], settings, mass_removal=mass_removal))
-    with door(load_settings(settings), wait) as candor:
+    with door(load_settings(settings), wait, answers=False) as candor:
         if named:
             (name,) = named
             (done,) = wish(candor, name, source=of_document[name])
