@@ -58,6 +58,7 @@ DOORS = {
     "transformers": ["guardrails/encoder.py"],
     "typer": ["rag/cli*.py"],
     "uvicorn": ["rag/web/*.py"],
+    "watchfiles": ["rag/ingest/watch.py"],
     "xllamacpp": ["rag/generation/serve.py"],
     "yaml": ["rag/ingest/*.py"],
 }

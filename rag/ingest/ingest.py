@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 BATCH = 256  # chunks stored together: enough that sorting by length pays, few enough that little is lost
-SLICE = 32  # chunks embedded between two looks at whether to stop; one takes about a second
+SLICE = 16  # chunks embedded between two looks at whether to stop; they take about half a second
 PER_FILE = 20_000  # bytes that a file seems larger by, in what is told of the time to go: beginning it takes time too
 WINDOW = 30.0  # seconds over which the rate is taken, in that
 

@@ -153,4 +153,5 @@ class Run:
 def _give_way() -> None:
     """Have this thread, and all that it starts, run when nothing else wants to: under Linux, where a thread can."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + NICE))

@@ -1,6 +1,6 @@
 """Kills an ingestion at random moments, runs the same command again, and compares with an undisturbed run.
 
-    python -m tests.quality.kill [--moments 50] [--seed 0]
+    python -m tests.quality.kill [--moments 50] [--documents 24] [--seed 0]
 
 Each round begins with the same index and does one thing to it, in a process that is killed (SIGKILL) at a random moment
 of the time that an undisturbed one takes: a first ingestion, one after files changed, moved, broke and went, a removal,
@@ -22,7 +22,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-DOCUMENTS = 24
 SAID = (
     "SELECT id, path, source, title, audience, file_hash FROM documents ORDER BY id",
     'SELECT id, document_id, section, text, start, "end", page, quarantine, digest FROM chunks ORDER BY id',
@@ -89,10 +88,10 @@ DONE: dict[str, Callable[[Parts], None]] = {
 }
 
 
-def write(documents: Path, *, changed: bool) -> None:
+def write(documents: Path, count: int, *, changed: bool) -> None:
     """The documents as they are at first, or after somebody worked on them."""
     (documents / "sub").mkdir(parents=True, exist_ok=True)
-    for number in range(DOCUMENTS):
+    for number in range(count):
         name = f"sub/d{number}.md" if number % 4 == 0 else f"d{number}.md"
         parts = [
             f"## Part {part}\n\n" + f"Rule {number}.{part} says that room {part} is open. " * 9 for part in range(8)
@@ -113,7 +112,7 @@ def write(documents: Path, *, changed: bool) -> None:
 class Trial:
     """Rounds in one folder, since the index knows its documents by their paths."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, documents: int) -> None:
         os.environ["OMP_NUM_THREADS"] = "1"  # a process with threads cannot be forked
         from rag.build import quiet
 
@@ -125,6 +124,7 @@ class Trial:
         self._encoder = Encoder()
         self._encoder.load()
         self._folder, self._kept = folder / "round", folder / "kept"
+        self._documents = documents
         self._expected: dict[str, dict[str, Any]] = {}
         self._seconds: dict[str, float] = {}
 
@@ -132,10 +132,10 @@ class Trial:
         """The index before each thing that is done, and after it, undisturbed."""
         for what in DONE:
             if what == "first ingestion":
-                write(self._folder / "documents", changed=False)
+                write(self._folder / "documents", self._documents, changed=False)
             elif what == "ingestion again":
                 shutil.rmtree(self._folder / "documents")
-                write(self._folder / "documents", changed=True)
+                write(self._folder / "documents", self._documents, changed=True)
             else:
                 self._restore("ingestion again")
             shutil.copytree(self._folder, self._kept / what)
@@ -205,12 +205,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0 when no round differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--moments", type=int, default=50)
+    parser.add_argument("--documents", type=int, default=24, help="at least 10")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
     chance = random.Random(chosen.seed)  # noqa: S311 - chooses moments, not secrets
     wrong = 0
     with TemporaryDirectory(prefix="candor-") as folder:
-        trial = Trial(Path(folder))
+        trial = Trial(Path(folder), chosen.documents)
         trial.prepare()
         for number in range(chosen.moments):
             what = list(DONE)[number % len(DONE)]
