@@ -9,23 +9,10 @@ import pytest
 import typer.main
 
 from rag.cli import app
-from rag.ingest.load import LOADERS
+from rag.ingest.load import KINDS, LOADERS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-KINDS = {
-    "Markdown": {".md", ".markdown"},
-    "text": {".txt"},
-    "HTML": {".html", ".htm"},
-    "PDF": {".pdf"},
-    "Word": {".docx"},
-    "CSV": {".csv", ".tsv"},
-    "Excel": {".xlsx"},
-    "PowerPoint": {".pptx"},
-    "e-mail": {".eml"},
-    "reStructuredText": {".rst"},
-    "Org": {".org"},
-}
 
 
 @pytest.mark.parametrize("name", sorted(typer.main.get_command(app).commands))  # type: ignore[attr-defined]

@@ -101,6 +101,24 @@ LOADERS: dict[str, Loader] = {
     ".xlsx": load_xlsx,
 }
 
+# What a reader calls them.
+KINDS: dict[str, frozenset[str]] = {
+    "Markdown": frozenset({".md", ".markdown"}),
+    "text": frozenset({".txt"}),
+    "HTML": frozenset({".html", ".htm"}),
+    "PDF": frozenset({".pdf"}),
+    "Word": frozenset({".docx"}),
+    "CSV": frozenset({".csv", ".tsv"}),
+    "Excel": frozenset({".xlsx"}),
+    "PowerPoint": frozenset({".pptx"}),
+    "OpenDocument": frozenset({".odt", ".ods", ".odp"}),
+    "EPUB": frozenset({".epub"}),
+    "e-mail": frozenset({".eml"}),
+    "JSON": frozenset({".json", ".jsonl"}),
+    "reStructuredText": frozenset({".rst"}),
+    "Org": frozenset({".org"}),
+}
+
 # What the content must be; a suffix that is not here must hold plain text.
 CONTENT: dict[str, str] = {
     ".docx": sniff.DOCX,

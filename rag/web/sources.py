@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from rag.errors import CandorError
+from rag.ingest.load import KINDS
 from rag.web import render, render_shelf
 from rag.web.look import QUIET, block, chosen, safely, wish
 from rag.web.shelf import Shelf, Work
@@ -35,7 +36,7 @@ def build(app: gr.Blocks, shelf: Shelf) -> None:
             height=150,
             interactive=False,
         )
-        block('<p class="quiet kinds">Markdown, text, HTML, PDF, DOCX and CSV</p>')
+        block(f'<p class="quiet kinds">{", ".join(KINDS)}</p>')
         with gr.Column(visible=False, elem_classes="uploading") as uploading:
             progress = block()
             cancel = gr.Button("Cancel", size="sm", elem_id="cancel")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import io
 import zipfile
@@ -15,11 +16,15 @@ import pptx
 import pypdfium2
 import pypdfium2.raw as raw
 import pytest
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from pptx.enum.shapes import PP_PLACEHOLDER
 
 from rag.errors import LoaderFailed, LoadError, NoText
 from rag.ingest import load as loading
 from rag.ingest.load import LOADERS, load
-from rag.types import Document
+from rag.types import Document, Limits
+from tests.ingest.samples import epub, odf, odf_table
 
 
 @pytest.fixture
@@ -32,6 +37,25 @@ def read(tmp_path: Path) -> Callable[[str, bytes | str], Document]:
 
 
 Read = Callable[[str, bytes | str], Document]
+KINDS = ", ".join(sorted(LOADERS))
+
+
+def ole(name: str) -> bytes:
+    """The beginning of an old Office file with a part of this name."""
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600 + name.encode("utf-16-le")
+
+
+def parts(*names: str) -> bytes:
+    """A ZIP archive with parts of these names, which say that they are encrypted."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in names:
+            archive.writestr(name, "<encryption-data/>")
+    return buffer.getvalue()
+
+
+def lines_of(document: Document) -> list[str]:
+    return [line for line in document.text.split("\n") if line]
 
 
 def saved(save: Callable[[io.BytesIO], object]) -> bytes:
@@ -277,11 +301,184 @@ def test_messages_are_read_with_their_headers(read: Read) -> None:
     message["Subject"], message["From"], message["To"] = "Family day", "ada@example.org", "all@example.org"
     message.set_content("There will be cake.")
     message.add_alternative("<p>There will be <b>cake</b>.</p>", subtype="html")
-    message.add_attachment(b"x", maintype="application", subtype="pdf", filename="map.pdf")
+    message.add_attachment("# Rooms\n\n## Leeds", filename="rooms.md")
+    message.add_attachment("---\ngroups: [hr]\n---\nSecret", filename="pay.md")
+    message.add_attachment(b"x", maintype="application", subtype="pdf", filename="../map.pdf")
     document = read("a.eml", message.as_bytes())
     assert document.title == "Family day"
     assert "There will be cake." in document.text
-    assert document.text.endswith("Attachment: map.pdf")
+    assert "## Attachment: rooms.md\n\n### Rooms\n\n#### Leeds" in document.text
+    assert "Attachment: pay.md (not read: it names who may read it; save it as a file of its own)" in document.text
+    assert "Attachment: ../map.pdf (not read: it is named .pdf, but is plain text, not a PDF (.pdf)" in document.text
+    assert "Secret" not in document.text
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["Отпуск составляет 28 дней в году.", "休暇は二十八日です。\n申請は早めに。"])
+def test_utf_16_of_any_script_is_read_without_its_mark(read: Read, text: str, encoding: str) -> None:
+    assert read("a.txt", text.encode(encoding)).text == text
+
+
+def test_shift_jis_is_recognised(read: Read) -> None:
+    text = "休暇は年に二十八日です。申請は早めに出してください。上司が一週間以内に決めます。" * 3
+    assert read("a.txt", text.encode("shift_jis")).text == text
+
+
+def test_of_restructured_text_directives_and_roles_keep_their_words(read: Read, tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("SECRET")
+    text = """
+Leave
+=====
+
+See :ref:`the rules <rules>`, :class:`~staff.Leave` and `a page <https://example.org>`_.
+
+.. note:: Ask early.
+
+.. versionadded:: 2.0
+   For part-timers.
+
+.. code-block:: python
+   :emphasize-lines: 1
+
+   days = 28
+
+.. include:: secret.txt
+
+.. raw:: html
+
+   <b>raw</b>
+
+.. toctree::
+
+   other
+
+Travel
+------
+
+.. list-table:: Offices
+
+   * - Leeds
+     - 187
+
++-------+-------+
+| Leeds | North |
+|       +-------+
+|       | South |
++-------+-------+
+
+.. a comment
+"""
+    document = read("a.rst", text)
+    said = lines_of(document)
+    assert said[:3] == ["# Leave", "See the rules, staff.Leave and a page.", "Note:"]
+    assert said[3:8] == ["Ask early.", "versionadded 2.0 For part-timers.", "```", "days = 28", "```"]
+    assert said[-5:] == ["## Travel", "Offices", "Leeds | 187", "Leeds | North", "Leeds | South"]
+    assert "SECRET" not in document.text
+    assert "other" not in document.text
+
+
+def test_of_json_values_lists_and_records_are_read(read: Read) -> None:
+    text = """{"title": "Offices", "open": true, "tags": ["a", "b"], "note": null, "number": 1.10,
+      "Leeds": {"staff": 187, "rooms": [{"name": "North", "seats": 12}, {"name": "South", "seats": 8}]}}"""
+    document = read("a.json", text)
+    assert document.title == "Offices"
+    assert lines_of(document) == [
+        "title: Offices",
+        "open: yes",
+        "tags: a, b",
+        "number: 1.10",
+        "## Leeds",
+        "staff: 187",
+        "### rooms",
+        "name: North; seats: 12",
+        "name: South; seats: 8",
+    ]
+
+
+def test_a_book_is_read_in_its_order_with_its_notes(read: Read) -> None:
+    note = '<aside epub:type="footnote"><p>1. Half days too.</p></aside>'
+    document = read("a.epub", epub(z="<h1>Leave</h1><p>28 days.</p>" + note, a="<h1>Travel</h1><p>By train.</p>"))
+    assert document.title == "Staff book"
+    assert lines_of(document) == [
+        "Staff book",
+        "# Leave",
+        "28 days.",
+        "1. Half days too.",
+        "# Travel",
+        "By train.",
+    ]
+
+
+def test_of_an_opendocument_text_comments_and_deleted_words_are_left_out(read: Read) -> None:
+    item = "<text:list-item><text:p>Ask early</text:p></text:list-item>"
+    note = "<text:note-citation>1</text:note-citation><text:note-body><text:p>A note.</text:p></text:note-body>"
+    body = f"""<office:text><text:tracked-changes><text:p>Deleted</text:p></text:tracked-changes>
+      <text:p>One<text:s text:c="2"/>two<office:annotation><text:p>Comment</text:p></office:annotation>
+      <text:note>{note}</text:note></text:p>
+      <text:list>{item}</text:list></office:text>"""
+    assert lines_of(read("a.odt", odf("text", body))) == ["One  two", "A note.", "- Ask early"]
+
+
+def test_hidden_sheets_are_left_out_and_merged_cells_stand_in_every_row(read: Read) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Office", "Floor", "Desks"], ["Leeds", "1", "40"], [None, "2", "38"], ["Bonn", "1", "12"]):
+        book.active.append(row)
+    book.active.merge_cells("A2:A3")
+    book.active.row_dimensions[4].hidden = True
+    hidden = book.create_sheet("Pay")
+    hidden.append(["Secret"])
+    hidden.sheet_state = "hidden"
+    assert lines_of(read("a.xlsx", saved(book.save)))[1:] == [
+        "Office: Leeds; Floor: 1; Desks: 40",
+        "Office: Leeds; Floor: 2; Desks: 38",
+        "Office: Bonn; Floor: 1; Desks: 12",
+    ]
+    hidden_style = '<style:style style:name="h"><style:table-properties table:display="false"/></style:style>'
+    sheet = odf_table("Pay").replace("<table:table ", '<table:table table:style-name="h" ')
+    body = f"<office:spreadsheet>{sheet}{odf_table('Open')}</office:spreadsheet>"
+    assert "Pay" not in read("a.ods", odf("spreadsheet", body, hidden_style)).text
+
+
+def test_merged_cells_of_word_pages_and_slides_stand_in_every_row(read: Read) -> None:
+    document = docx.Document()
+    table = document.add_table(2, 2)
+    table.cell(0, 0).merge(table.cell(1, 0)).text = "Leeds"
+    table.cell(0, 1).text, table.cell(1, 1).text = "North", "South"
+    deck = pptx.Presentation()
+    shapes = deck.slides.add_slide(deck.slide_layouts[6]).shapes
+    grid = shapes.add_table(2, 2, 0, 0, 99, 99).table
+    grid.cell(0, 0).merge(grid.cell(1, 0))
+    grid.cell(0, 0).text, grid.cell(0, 1).text, grid.cell(1, 1).text = "Leeds", "North", "South"
+    page = "<table><tr><td rowspan=2>Leeds</td><td>North</td></tr><tr><td>South</td></tr></table>"
+    for name, content in (("a.docx", saved(document.save)), ("a.pptx", saved(deck.save)), ("a.html", page)):
+        assert lines_of(read(name, content)) == ["Leeds | North", "Leeds | South"]
+
+
+def test_hidden_and_deleted_words_of_word_are_left_out_and_an_outline_level_makes_a_heading(read: Read) -> None:
+    document = docx.Document()
+    paragraph = document.add_paragraph("Shown.")
+    paragraph.add_run("Hidden.").font.hidden = True
+    deleted = OxmlElement("w:del")
+    deleted.append(document.add_paragraph("Deleted.").runs[0]._r)
+    paragraph._p.append(deleted)
+    document.sections[0].header.paragraphs[0].text = "Head of the page"
+    level = OxmlElement("w:outlineLvl")
+    level.set(qn("w:val"), "2")
+    document.add_paragraph("By train")._p.get_or_add_pPr().append(level)
+    assert lines_of(read("a.docx", saved(document.save))) == ["Shown.", "### By train"]
+
+
+def test_notes_of_a_slide_are_marked_and_its_footer_left_out(read: Read) -> None:
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[0])
+    slide.shapes.title.text = "Leave"
+    footer = next(
+        shape for shape in slide.slide_layout.placeholders if shape.placeholder_format.type == PP_PLACEHOLDER.FOOTER
+    )
+    slide.shapes._spTree.append(copy.deepcopy(footer._element))
+    list(slide.placeholders)[-1].text = "Confidential"
+    slide.notes_slide.notes_text_frame.text = "Say it slowly."
+    assert lines_of(read("a.pptx", saved(deck.save))) == ["## Leave", "Notes: Say it slowly."]
 
 
 def test_the_source_is_the_path_below_the_root(tmp_path: Path) -> None:
@@ -298,12 +495,45 @@ def test_the_source_is_the_path_below_the_root(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("a.doc", "x", "no loader for '.doc'; known: " + ", ".join(sorted(LOADERS))),
-        ("README", "x", "no loader for a file without suffix"),
-        ("a.md.meta.toml", "title = 'x'", "it is a side-car file, which describes another file"),
-        ("a.txt", empty_pdf(), "it is named .txt, but is a PDF; rename or convert it"),
+        ("a.doc", "x", f"its name ends in .doc, which no loader takes; rename it if it is one of {KINDS}"),
+        ("a.bin", empty_pdf(), "its name ends in .bin, and it is a PDF (.pdf); rename it to .pdf, or save it as that"),
+        ("a.rtf", b"{\\rtf1 x}", "its name ends in .rtf, and it is rich text (RTF); save it as .docx"),
+        (
+            "a.doc",
+            ole("WordDocument"),
+            "its name ends in .doc, and it is an old Word document (.doc); save it as",
+        ),
+        ("a.xls", ole("Workbook"), "its name ends in .xls, and it is an old Excel file (.xls); save it as .xlsx"),
+        ("a.ppt", ole("PowerPoint Document"), "its name ends in .ppt, and it is an old PowerPoint file (.ppt); save"),
+        (
+            "a.msg",
+            ole("__properties_version1.0"),
+            "its name ends in .msg, and it is an Outlook message (.msg); save",
+        ),
+        ("a.zip", parts("x"), "its name ends in .zip, and it is a ZIP archive; unpack it"),
+        (
+            "a.txt",
+            b"\x89PNG\r\n\x1a\n",
+            "it is named .txt, but is a PNG picture; recognise its text with an OCR",
+        ),
+        (
+            "a.epub",
+            parts("word/document.xml"),
+            "it is named .epub, but is a Word document (.docx), not an e-book",
+        ),
+        ("a.odt", parts("META-INF/manifest.xml"), "it is named .odt, but is an Office file locked with a password"),
+        ("a.json", '{"a": [1, 2', "it is not valid JSON in line 1, column 12; mend it or get it again"),
+        ("a.jsonl", '{"a": 1}\n{"a": ', "it is not valid JSON in line 2, column 7"),
+        (
+            "a.ods",
+            odf("text", "<x/>"),
+            "it is named .ods, but is an OpenDocument text (.odt), not an",
+        ),
+        ("README", "x", "its name has no ending, which no loader takes; rename it"),
+        ("a.md.meta.toml", "title = 'x'", "it is a side-car file, which describes other files"),
+        ("a.txt", empty_pdf(), "it is named .txt, but is a PDF (.pdf); rename it to .pdf, or save it as that"),
         ("a.pdf", b"Only words.", "it is named .pdf, but is plain text, not a PDF"),
-        ("a.docx", empty_pdf(), "it is named .docx, but is a PDF, not a Word document"),
+        ("a.docx", empty_pdf(), "it is named .docx, but is a PDF (.pdf), not a Word document"),
         ("a.pdf", word("x"), "it is named .pdf, but is a Word document (.docx), not a PDF"),
         ("a.md", b"<!DOCTYPE html><p>x</p>", "it is named .md, but is an HTML page"),
         ("a.txt", bytes(range(256)) * 8, "it is named .txt, but is binary data; get the original again"),
@@ -374,7 +604,7 @@ def test_a_page_nested_too_deeply_is_refused(read: Read) -> None:
 
 
 def test_a_fault_of_a_loader_does_not_quote_the_file(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(path: Path, source: str) -> Document:
+    def faulty(path: Path, source: str, limits: Limits) -> Document:
         raise ValueError(path.read_text())
 
     monkeypatch.setitem(loading.LOADERS, ".txt", faulty)

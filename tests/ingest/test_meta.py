@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.errors import LoadError
+from rag.errors import LoadError, NotUnderstood
+from rag.ingest.files import hash_of
 from rag.ingest.load import load
-from rag.ingest.meta import from_json, is_sidecar, sidecar_of, to_json
-from rag.types import Document, Meta
+from rag.ingest.meta import FOLDER, from_json, is_sidecar, rules_of, sidecar_of, to_json
+from rag.types import EVERYONE, Document, Meta
 
 FULL = Meta("Leave", date(2025, 2, 3), "Ines Kowalczyk", True, frozenset({"hr", "managers"}), "hr/leave-2026.md")
 
@@ -105,9 +106,77 @@ def test_a_sidecar_that_is_not_understood_refuses_the_document(tmp_path: Path, s
         loaded(tmp_path, "Words.", "a.txt", sidecar)
 
 
+def ruled(folder: Path, *rules: str) -> Path:
+    """A chain of folders, each with its rule; the innermost. "" stands for none."""
+    for rule in rules:
+        folder = folder / "below"
+        folder.mkdir()
+        if rule:
+            (folder / FOLDER).write_text(rule, encoding="utf-8")
+    return folder
+
+
+def test_a_folder_says_who_may_read_what_lies_below_it(tmp_path: Path) -> None:
+    rule = 'groups = ["hr"]\nowner = "Ada"\ncontacts = "public"'
+    folder = ruled(tmp_path, rule, "", "")
+    said = Meta(owner="Ada", public_contacts=True, groups=frozenset({"hr"}))
+    for name, text in (("a.txt", "Words."), ("a.md", "Words."), ("a.html", "<p>Words."), ("a.csv", "a,b\n1,2")):
+        assert loaded(folder, text, name).meta == said
+
+
+def test_the_nearest_says_it_and_each_key_alone(tmp_path: Path) -> None:
+    folder = ruled(tmp_path, 'groups = ["hr"]\nowner = "Ada"', 'groups = ["managers"]')
+    assert loaded(folder, "Words.").meta == Meta(owner="Ada", groups=frozenset({"managers"}))
+    assert loaded(folder, "---\ngroups: [everyone]\n---\nWords.").meta.groups == {EVERYONE}
+    assert loaded(folder, "Words.", "b.txt", 'groups = ["everyone"]').meta.groups == {EVERYONE}
+
+
+def test_a_rule_above_what_was_ingested_counts(tmp_path: Path) -> None:
+    folder = ruled(tmp_path, 'groups = ["hr"]', "")
+    assert loaded(folder, "Words.").meta.groups == {"hr"}  # whose root is the folder itself
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        (
+            "group = ['hr']",
+            "the rule of the folder below, _folder.meta.toml, has group; known: owner, contacts, groups",
+        ),
+        ("title = 'x'", "has title; known: owner, contacts, groups"),
+        ("groups = [", "is not valid TOML in UTF-8"),
+        ("groups = []", "gives groups wrongly"),
+    ],
+)
+def test_a_rule_that_is_not_understood_refuses_what_lies_below_it(tmp_path: Path, rule: str, reason: str) -> None:
+    folder = ruled(tmp_path, rule, 'groups = ["hr"]')
+    for name in ("a.txt", "a.md"):
+        with pytest.raises(NotUnderstood, match=reason):
+            loaded(folder, "Words.", name)
+
+
+def test_a_rule_that_leads_nowhere_refuses_too(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).symlink_to(tmp_path / "gone.toml")
+    with pytest.raises(NotUnderstood, match=r"_folder.meta.toml, cannot be opened: No such file"):
+        loaded(tmp_path, "Words.")
+
+
+def test_every_file_that_counts_changes_the_hash(tmp_path: Path) -> None:
+    folder = ruled(tmp_path, "", "")
+    path = folder / "a.md"
+    path.write_text("Words.")
+    hashes = {hash_of(path)}
+    for file in (folder.parent / FOLDER, folder / FOLDER, sidecar_of(path)):
+        file.write_text('groups = ["hr"]')
+        hashes.add(hash_of(path))
+    assert rules_of(path) == [folder.parent / FOLDER, folder / FOLDER, sidecar_of(path)]
+    assert len(hashes) == 4
+
+
 def test_sidecars_are_known_by_their_name() -> None:
     assert sidecar_of(Path("hr/leave.pdf")) == Path("hr/leave.pdf.meta.toml")
     assert is_sidecar(Path("hr/leave.pdf.meta.toml"))
+    assert is_sidecar(Path("hr") / FOLDER)
     assert not is_sidecar(Path("hr/leave.toml"))
 
 
