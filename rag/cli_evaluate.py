@@ -42,6 +42,13 @@ def evaluate(
     chunkings: Annotated[
         int | None, typer.Option(min=1, help="stream: how many ways of cutting are tried in all.", show_default="1000")
     ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="answers: the folder that is asked, where the questions bring no documents.",
+            show_default="those that come with Candor",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     settings: Annotated[
         Path | None,
@@ -50,7 +57,7 @@ def evaluate(
 ) -> None:
     values = load_settings(settings)
     with _progress() as on_progress:
-        figures = run(task, data, values, limit, seed, on_progress, chunkings)
+        figures = run(task, data, values, limit, seed, on_progress, chunkings, documents)
     if as_json:
         cli_print.say(json.dumps(figures, ensure_ascii=False))
     else:

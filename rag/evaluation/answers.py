@@ -51,6 +51,7 @@ class Said:
     grounded: tuple[bool, ...]  # per shown sentence: the guard passes it when asked again
     copied: tuple[bool, ...]  # per shown sentence: it stands in a passage word for word
     flagged: bool  # a sentence was flagged or left out
+    found: frozenset[str]  # the documents of the passages that the answer was made from
 
     @property
     def answered(self) -> bool:
@@ -62,12 +63,17 @@ class Said:
 
 
 def measure(
-    path: Path, settings: Settings, limit: int | None = None, seed: int = 0, on_progress: OnProgress = unseen
+    path: Path,
+    settings: Settings,
+    limit: int | None = None,
+    seed: int = 0,
+    on_progress: OnProgress = unseen,
+    folder: Path | None = None,
 ) -> dict[str, Any]:
     """Ask the questions of ``path``, each in a conversation of its own, with its history as if it had been said there.
 
-    The contexts of all rows are the documents. Where no row has any, they are the documents that come with the product.
-    What is measured:
+    The contexts of all rows are the documents. Where no row has any, they are those of ``folder``, or without one those
+    that come with the product. What is measured:
 
     * answered: something was shown, worded by the model or quoted. ``answered_answerable``, ``refused_unanswerable``
       and their mean; a share of no rows is 0.
@@ -78,6 +84,7 @@ def measure(
     * ``flagged_rate``: share of the answers of which a sentence was flagged or left out.
     * ``generated_share``: of the shown sentences, those that the model worded; ``copied_share``: of these, those that
       stand in a passage word for word.
+    * ``source_found``: of the answerable rows with a known source, those with one among the passages that were found.
     * ``source_cited``: of the answerable rows with a known source, those that cite it. A refusal does not.
     * ``distinct_2``: different pairs of neighbouring words over all such pairs of the shown texts.
     * ``first_sentence_p50_ms``: over the answers; the other times over all rows.
@@ -91,7 +98,7 @@ def measure(
     """
     rows, documents = read(path)
     chosen = sample(rows, limit, seed)
-    with assistant_over(documents, settings, on_progress) as candor:
+    with assistant_over(documents, settings, on_progress, folder) as candor:
         said = []
         for number, row in enumerate(chosen, start=1):
             said.append(ask(candor, row, f"evaluation-{number}"))
@@ -116,16 +123,17 @@ def read(path: Path) -> tuple[list[Row], list[Document]]:
 
 @contextmanager
 def assistant_over(
-    documents: Sequence[Document], settings: Settings, on_progress: OnProgress = unseen
+    documents: Sequence[Document], settings: Settings, on_progress: OnProgress = unseen, folder: Path | None = None
 ) -> Iterator[Candor]:
-    """The whole assistant in a temporary folder, over these documents; when there are none, over the product's own."""
+    """The whole assistant in a temporary folder, over these documents; when there are none, over those of ``folder``,
+    by default the product's own."""
     with elsewhere(settings) as own:
         if documents:
             with trial_in(own) as index:
                 index.add(documents, on_progress)
         candor = Candor(own)
         try:
-            candor.load(None if documents else samples())
+            candor.load(None if documents else folder or samples())
             yield candor
         finally:
             candor.close()
@@ -157,6 +165,7 @@ def ask(candor: Candor, row: Row, conversation: str) -> Said:
         tuple(kept.is_grounded(guard, text, row) for text in kept.shown),
         tuple(kept.is_copied(text) for text in kept.shown),
         kept.flagged,
+        kept.sources,
     )
 
 
@@ -167,6 +176,7 @@ class _Kept:
     shown: tuple[str, ...]
     evidence: tuple[Evidence, ...]
     flagged: bool
+    sources: frozenset[str]
 
     @classmethod
     def of(cls, log: AuditLog, turn: str) -> _Kept:
@@ -175,7 +185,8 @@ class _Kept:
         written = [event for event in events if event.kind == "sentence"]
         shown = tuple(text for event in written if (text := (event.payload or {})["quoted"]["shown"]))
         evidence = tuple(Evidence(p["id"], p["quoted"]["text"], p["quoted"]["title"]) for p in found)
-        return cls(shown, evidence, any(event.facts["action"] in ("FLAG", "DROP") for event in written))
+        flagged = any(event.facts["action"] in ("FLAG", "DROP") for event in written)
+        return cls(shown, evidence, flagged, frozenset(p["quoted"]["source"] for p in found))
 
     def is_grounded(self, guard: Guard, text: str, row: Row) -> bool:
         said = tuple(message.content for message in row.history if message.role == "user")
@@ -204,6 +215,7 @@ def figures(said: Sequence[Said]) -> dict[str, Any]:
         "flagged_rate": _share(one.flagged for one in answers),
         "generated_share": _share(not sentence.quoted for sentence, _ in pairs),
         "copied_share": _share(copied for sentence, copied in pairs if not sentence.quoted),
+        "source_found": _share(bool(one.found & one.row.sources) for one in answerable if one.row.sources),
         "source_cited": _share(_cites(one) for one in answerable if one.row.sources),
         "distinct_2": _distinct_pairs(one.text for one in answers),
     } | _times(said, answers)
@@ -265,7 +277,8 @@ def _document(
 
 
 def _row(values: Mapping[str, Any], own: Sequence[Document], history: tuple[Message, ...]) -> Row:
-    known = [values["source"]] if values.get("source") else [document.source for document in own]
+    told = values.get("files") or ([values["source"]] if values.get("source") else [])
+    known = told or [document.source for document in own]
     sources = frozenset(known if values["answerable"] else ())
     return Row(values["question"], history, tuple(values["answers"]), values["answerable"], sources)
 

@@ -25,6 +25,7 @@ class Wanted:
     seed: int
     on_progress: OnProgress
     chunkings: int | None = None  # stream only
+    documents: Path | None = None  # answers only
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,14 @@ def run(
     seed: int = 0,
     on_progress: OnProgress = unseen,
     chunkings: int | None = None,
+    documents: Path | None = None,
 ) -> dict[str, Any]:
     """Measure; the figures by name, as JSON can hold them.
 
     Args:
         limit: most rows, drawn by ``seed``; None: all.
         chunkings: of ``stream``: how many ways of cutting the texts are tried.
+        documents: of ``answers``: the folder that is asked, where the questions bring no documents.
 
     Raises:
         DataError: there is no such task, or the data cannot be used.
@@ -63,7 +66,7 @@ def run(
     if data is not None and not data.exists():
         raise DataError(f"{data} does not exist; {task} needs {TASKS[task].data}")
     try:
-        return TASKS[task].measure(Wanted(data, settings, limit, seed, on_progress, chunkings))
+        return TASKS[task].measure(Wanted(data, settings, limit, seed, on_progress, chunkings, documents))
     except WeightsError as error:
         raise InstallationError(str(error)) from error
     except PolicyError as error:
@@ -108,6 +111,13 @@ def _documents(wanted: Wanted) -> dict[str, Any]:
     )
 
 
+def _answers(wanted: Wanted) -> dict[str, Any]:
+    from rag.evaluation.answers import measure
+
+    assert wanted.data  # noqa: S101 - the task needs data, which ``run`` has seen to
+    return measure(wanted.data, wanted.settings, wanted.limit, wanted.seed, wanted.on_progress, folder=wanted.documents)
+
+
 def _stream(wanted: Wanted) -> dict[str, Any]:
     from rag.evaluation.stream import CHUNKINGS, measure
 
@@ -131,7 +141,7 @@ TASKS: dict[str, Task] = {
     "answers": Task(
         "whether questions are answered, refused, supported and cited as they should be",
         "a .jsonl or .jsonl.gz file of rows with question, answers, answerable, if any contexts, history and source",
-        _with_settings("answers"),
+        _answers,
     ),
     "grounding": Task(
         "whether unsupported answers are recognised",

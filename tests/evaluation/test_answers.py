@@ -27,6 +27,7 @@ KEYS = [
     "flagged_rate",
     "generated_share",
     "copied_share",
+    "source_found",
     "source_cited",
     "distinct_2",
     "p50_ms",
@@ -53,6 +54,7 @@ def said(row: Row, *texts: str, cites: str = "leave", outcome: str = "answered",
         "grounded": (True,) * len(texts),
         "copied": (False,) * len(texts),
         "flagged": False,
+        "found": frozenset([cites]),
     }
     return Said(row, sentences, outcome, **(values | other))
 
@@ -174,7 +176,7 @@ def test_the_whole_journey_is_measured_and_leaves_the_own_state_alone(tmp_path: 
     found = answers.measure(path, settings)
     assert list(found) == KEYS
     assert (found["rows"], found["answered_answerable"], found["refused_unanswerable"]) == (2, 1.0, 1.0)
-    assert found["source_cited"] == 1.0
+    assert (found["source_found"], found["source_cited"]) == (1.0, 1.0)
     assert not settings.state.exists()
 
 
