@@ -32,6 +32,8 @@ def still_there(catalogue: Catalogue, passages: Sequence[Passage]) -> list[Passa
 def said_by(catalogue: Catalogue, pieces: Collection[str]) -> dict[str, set[str]]:
     """Source to those of the pieces that stand in this document too."""
     found: dict[str, set[str]] = {}
+    if not pieces:
+        return found
     query = select(documents.c.source, documents.c.title, chunks.c.section, chunks.c.text).join(chunks)
     with catalogue.engine.connect() as connection:
         for source, *texts in connection.execution_options(yield_per=BATCH).execute(query):
