@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from guardrails.audit import erase
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk
 from guardrails.checks import Checks
@@ -277,6 +278,7 @@ class Candor:
             self.settings.chunks,
             screen=lambda chunks: [gate().quarantines(chunk.text) for chunk in chunks],
             limits=self.settings.ingest.limits,
+            moved=partial(erase.moved, log),
         )
         ingestion.clear_leftovers()
         retrieve = Retriever(catalogue, vectors, index.embedder, self.settings.retrieval)

@@ -59,6 +59,10 @@ def all_sound(chunks: Sequence[Chunk]) -> list[bool]:
     return [False] * len(chunks)
 
 
+def unheeded(old: str, new: str) -> None:
+    """Where nothing is kept by the source of a document, nobody need know that it was moved."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What was embedded and judged before, by digest."""
@@ -78,7 +82,9 @@ class Ingestion:
         settings: Chunks,
         screen: Screen = all_sound,
         limits: Limits = Limits(),
+        moved: Callable[[str, str], object] = unheeded,
     ) -> None:
+        self._moved = moved  # told the old source and the new one, before the index knows of it
         self.catalogue = catalogue
         self.vectors = vectors
         self.encoder = encoder
@@ -298,6 +304,8 @@ class Ingestion:
             replace(chunk, quarantine=_judged(digest in released, held[digest]))
             for chunk, digest in zip(read.chunks, digests, strict=True)
         ]
+        if file.moved_from:
+            self._moved(file.moved_from, file.source)
         replaced = self.catalogue.put(
             read.document,
             judged,

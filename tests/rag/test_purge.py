@@ -10,6 +10,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,9 @@ class House:
     def __init__(self, folder: Path, encoder: Encoder) -> None:
         self.state = State(folder)
         settings = Settings(state=folder)
-        ingestion = Ingestion(self.state.catalogue, self.state.vectors, encoder, settings.chunks)
+        moved = partial(erase.moved, self.state.log)
+        ingestion = Ingestion(self.state.catalogue, self.state.vectors, encoder, settings.chunks, moved=moved)
+        self.ingestion = ingestion
         uploads = folder / "uploads"
         uploads.mkdir()
         (uploads / "vault.md").write_text(f"# Vault\n\n{VAULT}\n")
@@ -111,9 +114,11 @@ def test_nothing_is_left_of_documents_that_were_asked_about(house: House) -> Non
     turns = {source: house.ask(ASKED[source], text) for source, text in SAID.items()}
     both = house.ask("When is the vault changed, and when does the canteen serve?", VAULT, CANTEEN)
     exported = "".join(log.export())
+    (folder / "uploads" / "vault.md").rename(folder / "uploads" / "renamed.md")
+    assert {p.latest.state for p in house.ingestion([folder / "uploads"]) if p.latest} == {"moved", "unchanged"}
     for source in TELLING:
         assert [hit for hit in scanner(source).folder(folder) if hit.where.startswith("index.sqlite")]
-        purged = house.purge(source, LOCAL_READER)
+        purged = house.purge(source.replace("vault", "renamed"), LOCAL_READER)
         assert (purged.left, purged.elsewhere, purged.held_since) == ((), (), "")
         assert purged.chunks
         assert purged.pieces
