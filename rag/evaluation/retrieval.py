@@ -104,8 +104,8 @@ def words_only(index: Trial, query: Query) -> list[Chunk]:
     """By BM25 alone."""
     search = understand(query.text, query.history)
     audiences, _ = index.catalogue.audiences(query.reader.groups)
-    ids = index.catalogue.keyword_search(search.question, audiences, index.settings.retrieval.candidates)
-    return _chunks(index, ids, audiences)
+    found = index.catalogue.keyword_search(search.question, audiences, index.settings.retrieval.candidates)
+    return _chunks(index, [id for id, _ in found], audiences)
 
 
 def meaning_only(index: Trial, query: Query) -> list[Chunk]:

@@ -217,10 +217,25 @@ class Catalogue:
         with self._engine.connect() as connection:
             return {row.id: _chunk(row) for row in connection.execute(query)}
 
-    def keyword_search(self, question: str, audiences: Sequence[str], limit: int) -> list[str]:
-        """Ids of the chunks that share words with a question, best BM25 first. Any text is a valid question."""
+    def keyword_search(self, question: str, audiences: Sequence[str] | None, limit: int) -> list[tuple[str, float]]:
+        """See ``keywords.search``."""
         with self._engine.connect() as connection:
             return keywords.search(connection, question, audiences, limit)
+
+    def beside(self, ids: Sequence[str]) -> dict[str, list[str]]:
+        """For each chunk the one before and the one after it in its document, where there are such."""
+        near = chunks.alias("near")  # the chunks of a document are written in order, in one go
+        adjacent = (near.c.rowid == chunks.c.rowid - 1) | (near.c.rowid == chunks.c.rowid + 1)
+        query = (
+            select(chunks.c.id, near.c.id)
+            .join(near, adjacent & (near.c.document_id == chunks.c.document_id))
+            .where(chunks.c.id.in_(ids))
+        )
+        found: dict[str, list[str]] = {}
+        with self._engine.connect() as connection:
+            for id, other in connection.execute(query):
+                found.setdefault(id, []).append(other)
+        return found
 
     def count(self) -> tuple[int, int]:
         """How many documents and chunks there are."""

@@ -1,10 +1,11 @@
-"""Finds passages for a question: by meaning and by words, fused by rank, only what the reader may read."""
+"""Finds passages for a question: by meaning and by words, joined by weight, only what the reader may read.
+
+The weights were chosen on the development sets: ``tests/quality/DECISIONS.md``, "How are the two searches joined?".
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from rag.index.catalogue import Catalogue
@@ -16,7 +17,9 @@ from rag.types import Passage, Reader, Search
 if TYPE_CHECKING:
     import numpy as np
 
-RANK_OFFSET = 60  # k of Cormack, Clarke & Buettcher, SIGIR 2009; they found results flat around it
+MEANING, WORDS = 0.6, 0.4  # weights of cosine and BM25, each as a share of the best candidate's
+BESIDE = 0.4  # weight of the cosine of the better neighbour: what an answer runs through is seldom one chunk
+DEEPER = 4  # times the candidates: how far down the search by words is scored
 SUPERSEDED = 0.5  # weight of a passage whose document has been replaced by a newer one
 
 
@@ -39,47 +42,67 @@ class Retriever:
         compared once more where a chunk is fetched.
         """
         audiences, all_of_them = self._catalogue.audiences(reader.groups)
-        rankings: dict[str, list[str]] = {}
+        among = None if all_of_them else audiences
         vectors, embedder = self._dense
         questions = embedder.embed_questions(list(search.queries))
-        for number, (query, vector) in enumerate(zip(search.queries, questions, strict=True)):
-            wanted = self._settings.candidates
-            near = vectors.search(vector, wanted, None if all_of_them else audiences)
-            rankings[f"meaning {number}"] = [id for id, _ in near]
-            rankings[f"words {number}"] = self._catalogue.keyword_search(query, audiences, wanted)
-        scores = fuse(rankings)
-        visible = self._catalogue.chunks(list(scores), audiences)
-        found = {id: chunk for id, chunk in visible.items() if chunk.quarantine != "held"}
-        weighted = {id: scores[id] * (SUPERSEDED if chunk.superseded_by else 1) for id, chunk in found.items()}
+        near = [vectors.search(question, self._settings.candidates, among) for question in questions]
+        words = [
+            dict(self._catalogue.keyword_search(query, among, DEEPER * self._settings.candidates))
+            for query in search.queries
+        ]
+        meant = {id for found in near for id, _ in found}
+        said = {id for scores in words for id in list(scores)[: self._settings.candidates]}
+        visible = self._catalogue.chunks(list(meant | said), audiences)
+        candidates = {id: chunk for id, chunk in visible.items() if chunk.quarantine != "held"}
+        beside = self._catalogue.beside(list(candidates))
+        similar = _cosines(questions, vectors, {*candidates, *(id for ids in beside.values() for id in ids)})
+        scores = joined(list(candidates), similar, words, beside)
+        weighted = {id: scores[id] * (SUPERSEDED if chunk.superseded_by else 1) for id, chunk in candidates.items()}
         best = sorted(weighted, key=lambda id: (-weighted[id], id))[: limit or self._settings.passages]
-        passages = [Passage(found[id], weighted[id], 0.0, _searches(id, rankings)) for id in best]
-        return _with_similarity(passages, questions, vectors)
+        return [
+            Passage(
+                candidates[id],
+                weighted[id],
+                float(similar[id].max()) if id in similar else 0.0,
+                frozenset(name for name, found in (("meaning", meant), ("words", said)) if id in found),
+            )
+            for id in best
+        ]
 
 
-def fuse(rankings: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """Merge rankings of the same corpus by reciprocal rank fusion.
+def joined(
+    candidates: Sequence[str],
+    similar: Mapping[str, np.ndarray],
+    words: Sequence[Mapping[str, float]],
+    beside: Mapping[str, Sequence[str]],
+) -> dict[str, float]:
+    """How well each candidate answers, by all the queries of a search together.
 
-    An id scores the sum over rankings of ``1 / (RANK_OFFSET + rank)``, rank counted from 1. Only ranks matter, so
-    that cosine and BM25 scores, which have no common scale, need none.
+    Cosine and BM25 have no common scale, so that each counts as a share of the best one that the query has. A chunk
+    without neighbours counts as its own, so that short documents neither gain nor lose.
 
     Args:
-        rankings: ids best first, by the name of the search that returned them.
+        similar: id to the cosines with every query, of candidates and their neighbours.
+        words: for every query id to BM25; what is not there shares too few words to count.
+        beside: id to the chunks before and after it.
     """
-    scores: defaultdict[str, float] = defaultdict(float)
-    for ids in rankings.values():
-        for rank, id in enumerate(ids, start=1):
-            scores[id] += 1 / (RANK_OFFSET + rank)
-    return dict(scores)
+    scores = dict.fromkeys(candidates, 0.0)
+    for number, said in enumerate(words):
+        cosine = {id: max(0.0, float(cosines[number])) for id, cosines in similar.items()}
+        nearest = max((cosine.get(id, 0.0) for id in candidates), default=0.0) or 1.0
+        most = max((said.get(id, 0.0) for id in candidates), default=0.0) or 1.0
+        for id in candidates:
+            own = cosine.get(id, 0.0)
+            around = max((cosine[other] for other in beside.get(id, ()) if other in cosine), default=own)
+            scores[id] += (MEANING * own + BESIDE * around) / nearest + WORDS * said.get(id, 0.0) / most
+    return scores
 
 
-def _searches(id: str, rankings: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    return frozenset(name.partition(" ")[0] for name, ids in rankings.items() if id in ids)
+def _cosines(questions: np.ndarray, vectors: VectorStore, ids: Set[str]) -> dict[str, np.ndarray]:
+    """Id to the cosine with every question, where there is a vector.
 
-
-def _with_similarity(passages: Sequence[Passage], questions: np.ndarray, store: VectorStore) -> list[Passage]:
-    """The passages with their cosine to the nearest of the queries ((n, d) float32)."""
-    vectors = store.vectors([passage.chunk.id for passage in passages]) if passages else {}
-    return [
-        replace(p, similarity=float((questions @ vectors[p.chunk.id]).max())) if p.chunk.id in vectors else p
-        for p in passages
-    ]
+    Args:
+        questions: (n, d) float32, each of length 1.
+    """
+    found = vectors.vectors(sorted(ids)) if ids else {}
+    return {id: questions @ vector for id, vector in found.items()}

@@ -22,6 +22,7 @@ from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
 from rag.ingest.ingest import Ingestion
 from rag.library import Library
+from rag.purge import Purge
 from rag.settings import Settings
 from rag.types import Reader
 from tests.fakes import ScriptedModel
@@ -53,7 +54,8 @@ class Office:
         self.log, self.memory = AuditLog(folder / "audit.sqlite"), Memory(folder / "conversations.sqlite")
         retrieve = Retriever(self.catalogue, self.vectors, encoder, settings.retrieval)
         self.parts = Parts(settings, encoder, retrieve, lambda: None, gate_of(guards), self.log, self.memory)
-        self.library = Library(self.catalogue, self.ingestion, self.log, folder / "uploads", gate_of(guards))
+        purge = Purge(folder, self.catalogue, self.vectors, self.log, self.ingestion.remove)
+        self.library = Library(self.catalogue, self.ingestion, self.log, folder / "uploads", gate_of(guards), purge)
         for group in GROUPS:
             self.write(f"{group}.md", group, f"The bonus of {canary(group)} staff is four per cent this year.")
             self.write(f"{group}-rules.md", group, f"New rules decide about the bonus, says {canary(group)}.")
@@ -128,4 +130,4 @@ def test_a_newer_document_is_not_named_to_those_who_may_not_read_it(
 
 
 def ids(catalogue: Catalogue) -> list[str]:
-    return catalogue.keyword_search("bonus board", ["everyone", *GROUPS], 50)
+    return [id for id, _ in catalogue.keyword_search("bonus board", ["everyone", *GROUPS], 50)]
