@@ -21,6 +21,7 @@ from rag.index.catalogue import Catalogue
 from rag.index.store import VectorStore
 from rag.ingest.ingest import Ingestion
 from rag.library import INSTRUCTS, LONGEST_SHOWN, NOT_AGAIN, NOT_CHECKED, Library
+from rag.purge import Purge
 from rag.settings import Settings
 from rag.types import Ingested, Reader
 from tests.fakes import BrokenGuard
@@ -52,14 +53,16 @@ class House:
         self.catalogue = Catalogue(folder / "index.sqlite")
         self.log = AuditLog(folder / "audit.sqlite")
         self.guards: list[Guard] = [PiiGuard(), WordGuard()]
+        vectors = VectorStore(folder / "vectors")
         ingestion = Ingestion(
             self.catalogue,
-            VectorStore(folder / "vectors"),
+            vectors,
             encoder,
             Settings(state=folder).chunks,
             screen=lambda chunks: [self.gate().quarantines(chunk.text) for chunk in chunks],
         )
-        self.library = Library(self.catalogue, ingestion, self.log, folder / "uploads", self.gate)
+        purge = Purge(folder, self.catalogue, vectors, self.log, ingestion.remove)
+        self.library = Library(self.catalogue, ingestion, self.log, folder / "uploads", self.gate, purge)
         self.documents = folder / "documents"
         self.documents.mkdir()
         for name, text in DOCUMENTS.items():
@@ -157,3 +160,32 @@ def test_only_editors_see_and_release_and_only_what_they_may_read(house: House) 
             call("nowhere.md", LOCAL_READER)
     board = replace(LOCAL_READER, groups=LOCAL_READER.groups | {"board"})
     assert house.library.release("board.md", board) == 1
+
+
+def test_an_upload_is_seen_by_whoever_looks_and_goes_on_without_them(house: House, tmp_path: Path) -> None:
+    file = tmp_path / "bikes.md"
+    file.write_text("# Bikes\n\nBikes stand in the yard.\n", encoding="utf-8")
+    run = house.library.upload([file], LOCAL_READER)
+    assert house.library.running(LOCAL_READER) is run
+    assert run.wait(60)
+    assert [(done.source, done.state) for done in run.files] == [("bikes.md", "added")]
+    assert [path.name for path in (tmp_path / "uploads").iterdir()] == ["bikes.md"]
+
+
+def test_who_stops_looking_at_an_ingestion_of_their_own_cancels_it(house: House) -> None:
+    steps = house.library.ingest([house.documents], LOCAL_READER)
+    next(steps)
+    steps.close()  # type: ignore[attr-defined]  # it is a generator
+    run = house.library.running(LOCAL_READER)
+    assert run is not None
+    assert run.cancelled.is_set()
+    assert run.wait(10)
+
+
+def test_a_document_is_deleted_at_once_and_its_words_soon_after(house: House) -> None:
+    house.library.delete("help.md", LOCAL_READER)
+    assert "help.md" not in {item.source for item in house.library.shelf(LOCAL_READER)}
+    assert house.library.purge("fees.md", LOCAL_READER).left == ()
+    assert b"weekdays" not in (house.documents.parent / "index.sqlite").read_bytes()
+    with pytest.raises(LoadError, match="there is no such document"):
+        house.library.purge("board.md", LOCAL_READER)
