@@ -102,6 +102,18 @@ def test_a_file_that_breaks_keeps_its_last_readable_version(index: Index) -> Non
     assert index.catalogue.failed() == {}
 
 
+def test_what_nobody_can_tell_the_readers_of_is_read_by_nobody(index: Index) -> None:
+    rule = index.write("_folder.meta.toml", 'groups = ["hr"]')
+    assert index.ingest() == {"replaced": 4}
+    assert index.catalogue.shelf(EVERYBODY) == []
+    rule.write_text('group = ["everyone"]')
+    assert index.ingest() == {"failed": 4}
+    assert index.catalogue.count()[0] == 0
+    rule.unlink()
+    assert index.ingest() == {"added": 4}
+    assert index.sound()
+
+
 def test_two_folders_with_the_same_names_do_not_meet(index: Index, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
