@@ -116,9 +116,7 @@ def test_a_file_that_needs_too_much_memory_costs_only_itself(tmp_path: Path) -> 
         file.write(b"From: a\n\n" + b"words " * 1000)
         file.truncate(150 << 20)  # a hole: it takes no room on the disk
     with Worker(Limits(seconds=20, megabytes=400)) as worker:
-        with pytest.raises(
-            LoaderFailed, match=r"it needs more than 400 MB of memory; .* or raise ingest\.megabytes"
-        ):
+        with pytest.raises(LoaderFailed, match=r"it needs more than 400 MB of memory; .* or raise ingest\.megabytes"):
             worker.load(big, tmp_path)
         assert worker.load(written(tmp_path), tmp_path).title == "Leave"
 
