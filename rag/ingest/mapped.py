@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from rag.ingest.clean import INVISIBLE, LINE_ENDS, MANY_BLANK_LINES, SPACES, SURROGATES
+from rag.ingest.clean import INVISIBLE, LINE_ENDS, MANY_BLANK_LINES, SPACES, SURROGATES, one_line
 
 PUT_IN = -1  # a character that no page holds: a line feed, the mark of a heading
 PAIRS = re.compile(r"[\ud800-\udbff][\udc00-\udfff]")
@@ -48,6 +48,8 @@ class MappedText:
 
     def one_line(self) -> MappedText:
         """What ``clean.one_line`` makes of the text."""
+        if one_line(self.text) == self.text:
+            return self
         cleaned = self.sub(LINE_ENDS, "\n").sub(INVISIBLE, "").sub(SURROGATES, "\ufffd")
         return cleaned.sub(SPACES, " ").strip()
 

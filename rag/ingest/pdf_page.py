@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfTextPage
 
 LINE_END = (0x0A, 0x0D)
+LINE = re.compile(r"[^\n\r]+")
+WORD = re.compile(r"\S+")
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff]")
 DIVIDES = 0x02  # PDFium's own code for the hyphen of a divided word
 WIDE = 1.0  # times the size: a gap between columns, not between words
 MARKER = re.compile(r"[^\w\s]|o|\(?\w{1,4}[.)]|\d+(?:\.\d+){2,}")  # what stands before the words of a list
@@ -36,8 +39,9 @@ def page_text(pdf: PdfDocument, number: int) -> MappedText:
 
 def read_words(page: PdfTextPage) -> MappedText:
     """Characters that a page's fonts give no meaning to are left out: their codes are rubbish."""
-    codes = codes_of(page)
-    return paragraphs([piece for n, line in enumerate(_lines(page, codes)) for piece in _pieces(page, n, line)]).tidy()
+    places = _Places(page)
+    lines = _lines(page, codes_of(page))
+    return paragraphs([piece for number, line in enumerate(lines) for piece in _pieces(places, number, line)]).tidy()
 
 
 def codes_of(page: PdfTextPage) -> list[int]:
@@ -56,18 +60,17 @@ def _lines(page: PdfTextPage, codes: Sequence[int]) -> Iterator[MappedText]:
     import pypdfium2.raw as raw
 
     unknown, raw_page = raw.FPDFText_HasUnicodeMapError, page.raw
-    line: list[int] = []
-    for index, code in enumerate([*codes, LINE_END[0]]):
-        if code not in LINE_END:
-            if not unknown(raw_page, index):
-                line.append(index)
-            continue
-        if any(0x0590 <= codes[index] < 0x0900 for index in line):
+    rubbish = {index for index in range(len(codes)) if unknown(raw_page, index)}
+    text = "".join(map(chr, codes))
+    for found in LINE.finditer(text):
+        line: Sequence[int] = range(*found.span())
+        if not rubbish.isdisjoint(line):
+            line = [index for index in line if index not in rubbish]
+        if line and RIGHT_TO_LEFT.search(found[0]):
             line = _right_to_left(page, line, codes)
-        text = "".join(chr(codes[index]) for index in line)
-        if text.strip():
-            yield MappedText(text, tuple(line))
-        line = []
+        words = "".join([text[index] for index in line]) if rubbish or isinstance(line, list) else found[0]
+        if words.strip():
+            yield MappedText(words, tuple(line))
 
 
 def _right_to_left(page: PdfTextPage, line: Sequence[int], codes: Sequence[int]) -> list[int]:
@@ -90,40 +93,61 @@ def _joins(code: int) -> bool:
     return unicodedata.bidirectional(chr(code)) in {"R", "AL", "NSM"}
 
 
-def _pieces(page: PdfTextPage, number: int, line: MappedText) -> Iterator[Piece]:
+def _pieces(places: _Places, number: int, line: MappedText) -> Iterator[Piece]:
     """The line, cut at wide gaps; right-to-left text is left whole."""
-    import pypdfium2.raw as raw
-
-    line, turned = line.strip(), page.page.get_rotation()
-    words = [(found.start(), found.end()) for found in re.finditer(r"\S+", line.text)]
+    line = line.strip()
+    words = [found.span() for found in WORD.finditer(line.text)]
     ends = [(line.at[start], line.at[end - 1]) for start, end in words]
-    boxes = [(_upright(char_box(page, one), turned), _upright(char_box(page, other), turned)) for one, other in ends]
-    first = boxes[0][0]
-    size = raw.FPDFText_GetFontSize(page, line.at[0])
-    # A size of 1 is no size: such files scale the whole page instead.
-    size = size if size > 2 else first[3] - first[1]
-    backwards = any(0x0590 <= ord(sign) < 0x0900 for sign in line.text)
+    boxes = [(places.box(one), places.box(other)) for one, other in ends]
+    size = places.size(line.at[0])
+    backwards = RIGHT_TO_LEFT.search(line.text)
     begun = 0
     for at in range(1, len(words) + 1):
         if at < len(words):
             wide = boxes[at][0][0] - boxes[at - 1][1][2] > WIDE * size and not backwards
             if not wide or (not begun and MARKER.fullmatch(line.text, 0, words[at - 1][1])):
                 continue
-        inside = [box for pair in boxes[begun:at] for box in pair]
         text = line[words[begun][0] : words[at - 1][1]].sub(PAIRS, _merged)
-        left, right = min(box[0] for box in inside), max(box[2] for box in inside)
-        bases = _base(page, ends[begun][0], turned), _base(page, ends[at - 1][1], turned)
-        yield Piece(text, number, left, right, *bases, size)
+        left = min([min(one[0], other[0]) for one, other in boxes[begun:at]])
+        right = max([max(one[2], other[2]) for one, other in boxes[begun:at]])
+        yield Piece(text, number, left, right, places.base(ends[begun][0]), places.base(ends[at - 1][1]), size)
         begun = at
 
 
-def _base(page: PdfTextPage, index: int, turned: int) -> float:
-    """Height of the line that a character stands on: the box around it differs from font to font."""
-    import pypdfium2.raw as raw
+class _Places:
+    """Where the characters of a page stand, as the page is shown."""
 
-    x, y = ctypes.c_double(), ctypes.c_double()
-    raw.FPDFText_GetCharOrigin(page.raw, index, ctypes.byref(x), ctypes.byref(y))
-    return _upright((x.value, y.value, x.value, y.value), turned)[1]
+    def __init__(self, page: PdfTextPage) -> None:
+        import pypdfium2.raw as raw
+
+        self._page = page.raw
+        self._turned = page.page.get_rotation()
+        self._box = raw.FS_RECTF()
+        self._find = raw.FPDFText_GetLooseCharBox
+
+    def box(self, index: int) -> Box:
+        """With the room that its font leaves around it."""
+        found = self._box
+        self._find(self._page, index, found)
+        box = found.left, found.bottom, found.right, found.top
+        return _upright(box, self._turned) if self._turned else box
+
+    def base(self, index: int) -> float:
+        """Height of the line that a character stands on: the box around it differs from font to font."""
+        import pypdfium2.raw as raw
+
+        x, y = ctypes.c_double(), ctypes.c_double()
+        raw.FPDFText_GetCharOrigin(self._page, index, x, y)
+        return _upright((x.value, y.value, x.value, y.value), self._turned)[1]
+
+    def size(self, index: int) -> float:
+        import pypdfium2.raw as raw
+
+        size: float = raw.FPDFText_GetFontSize(self._page, index)
+        if size > 2:
+            return size
+        _, bottom, _, top = self.box(index)  # a size of 1 is no size: such files scale the whole page instead
+        return top - bottom
 
 
 def _upright(box: Box, turned: int) -> Box:
@@ -145,5 +169,5 @@ def char_box(page: PdfTextPage, index: int) -> Box:
     import pypdfium2.raw as raw
 
     box = raw.FS_RECTF()
-    raw.FPDFText_GetLooseCharBox(page.raw, index, ctypes.byref(box))
+    raw.FPDFText_GetLooseCharBox(page.raw, index, box)
     return box.left, box.bottom, box.right, box.top
