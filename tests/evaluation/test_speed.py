@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from guardrails.types import Context, Finding, Stage
-from rag.errors import DataError
-from rag.evaluation import speed, tutorial
+from rag.errors import DataError, InstallationError
+from rag.evaluation import memory, speed, tutorial
 from rag.evaluation.trial import trial
 from rag.settings import Settings
 from rag.types import Reader, Search
@@ -102,8 +104,32 @@ def test_what_is_not_a_folder_is_refused(tmp_path: Path) -> None:
         speed.measure(tmp_path / "nowhere", Settings())
 
 
-def test_memory_is_told_in_mebibytes() -> None:
-    assert 20 < speed.peak_rss_mb() < 100_000
+HOLDS_SOME = """
+import subprocess, sys
+held = b"x" * 60_000_000
+if sys.argv[1:]:
+    subprocess.Popen([sys.executable, __file__])
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="told by Linux alone")
+def test_memory_of_a_process_counts_its_children(tmp_path: Path) -> None:
+    (tmp_path / "holds.py").write_text(HOLDS_SOME)
+    process = subprocess.Popen([sys.executable, tmp_path / "holds.py", "and a child"], stdin=subprocess.PIPE)
+    try:
+        until = time.monotonic() + 30
+        while memory.held(process.pid) < 120_000_000 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert 120_000_000 < memory.held(process.pid) < 200_000_000
+    finally:
+        process.communicate()  # ends what both of them read
+
+
+def test_an_ingestion_that_breaks_off_has_no_figure(tmp_path: Path) -> None:
+    guards = Settings().guards.model_copy(update={"policy": tmp_path / "nowhere.toml"})
+    with pytest.raises(InstallationError, match="ended with status"):
+        memory.peak_of_ingestion(tmp_path, Settings(guards=guards))
 
 
 @pytest.mark.slow
@@ -115,4 +141,5 @@ def test_every_figure_is_there(tmp_path: Path) -> None:
     names += ["first_sentence_added_ms"]
     assert list(figures) == [*names, "query_ms", "peak_rss_mb"]
     assert 0 < figures["ingest_over_bare_encode"] < 1
+    assert 100 < figures["peak_rss_mb"] < 1500
     assert list(figures["query_ms"]) == ["100"]

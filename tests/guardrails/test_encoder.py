@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guardrails.encoder import Encoder
+from guardrails.encoder import BATCH, Encoder, _batches
 from guardrails.weights import MINILM, Weights, WeightsError
 
 
@@ -42,6 +42,13 @@ def test_a_processor_without_bfloat16_computes_as_the_library_does(
     texts = [f"text {'word ' * n}" for n in (3, 300, 1, 40)]
     own = SentenceTransformer(str(MINILM.path.parent), device="cpu", local_files_only=True)
     assert np.allclose(encoder.embed(texts), own.encode(texts, show_progress_bar=False), atol=1e-5)
+
+
+@given(st.lists(st.integers(0, 300), max_size=60))
+def test_batches_hold_every_text_once_and_little_else(lengths: list[int]) -> None:
+    batches = list(_batches(lengths))
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    assert all(len(batch) * max(lengths[index] for index in batch) <= BATCH for batch in batches)
 
 
 def test_no_texts_give_no_vectors(encoder: Encoder) -> None:
