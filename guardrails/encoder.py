@@ -162,6 +162,7 @@ def open_folder(folder: Path) -> Any:
 
     # It would write to the terminal of whoever asks a question.
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers leaves it so
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return SentenceTransformer(
         str(folder),

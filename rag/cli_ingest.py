@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rag import cli_print, cli_print_ingest
+from rag.build import Candor
 from rag.cli_door import PATIENCE, door
 from rag.errors import CandorError
 from rag.settings import load as load_settings
@@ -93,6 +94,8 @@ def ingest(
             told = wish(candor, "verify", paths=places, mass_removal=mass_removal)
             fine = cli_print_ingest.verification(told, as_json=as_json)
         else:
+            if isinstance(candor, Candor):  # a page that runs does it by itself
+                cli_print_ingest.exchange(candor.exchange())
             steps = wish(candor, "ingest", paths=places, rebuild=rebuild, mass_removal=mass_removal)
             fine = cli_print_ingest.ingestion(steps, as_json=as_json)
     raise typer.Exit(0 if fine else 1)
@@ -106,5 +109,8 @@ def _watched(folders: list[Path], settings: Path | None, *, mass_removal: bool) 
         *(["--allow-mass-removal"] if mass_removal else []),
     ]
     cli_print.say(f"Watching {', '.join(map(str, folders))}   (Ctrl-C ends it)")
-    watch(folders, command(options), complain=cli_print.complain)
+    try:
+        watch(folders, command(options), complain=cli_print.complain)
+    except KeyboardInterrupt:  # the way to end it
+        cli_print.note("no longer watching")
     return 0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
@@ -33,6 +33,15 @@ def ingestion(steps: Iterable[Progress], *, as_json: bool) -> bool:
             _table(seen)
             _summary(told)
     return not told.failures
+
+
+def exchange(steps: Iterable[tuple[int, int]]) -> None:
+    """Show how far the vectors of another embedding model are."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("Embedding with the model of the settings", total=None)
+        for done, total in steps:
+            bar.update(task, completed=done, total=total)
 
 
 def _shown(steps: Iterable[Any], seen: list[Ingested], *, as_json: bool) -> list[Difference | Verified]:

@@ -49,7 +49,7 @@ class NoText(LoadError):
 
 
 class NotUnderstood(LoadError):
-    """What is said of the file, and so of who may read it, is not understood: an older version may not be read either."""
+    """What is said of the file, and of who may read it, is not understood: an older version may not be read either."""
 
 
 class LoaderFailed(LoadError):

@@ -14,6 +14,7 @@ from typing import Literal
 Kind = Literal["blank", "heading", "row", "item", "code", "text"]
 
 MARKED = re.compile(r" {0,3}#{1,6}\s+\S")
+WIKI = re.compile(r"\s*(={1,6}|=(?: =){0,5}) ?(?P<words>[^=\s](?:[^=]*[^=\s])?) ?\1\s*$")  # "== Plot ==", of MediaWiki
 FENCE = re.compile(r"\s*(`{3,}|~{3,})")
 RULE = re.compile(r"\s*([=\-~^\"'`#*+.:_])\1{2,}\s*$")  # an underline of Markdown or reStructuredText
 NUMBERED = re.compile(r"\d{1,2}(?:\.\d{1,2})+\.?\s+[^\W\d_].*[^.,;:!?\s]\s*$")  # "3.1 Travel by train"
@@ -67,6 +68,8 @@ def read_lines(text: str, rows: bool = False) -> list[Line]:
 
 def heading_text(line: str) -> str:
     """A heading's words, without the marks that make it one; "" for an underline."""
+    if wiki := WIKI.match(line):
+        return wiki["words"]
     words = "" if RULE.match(line) else re.sub(r"^\s*#{1,6}\s+", "", line).strip()
     opened = words.rstrip("#")
     return opened.rstrip() if opened[-1:].isspace() or not opened else words
@@ -98,6 +101,8 @@ def _level(raw: str, below: str, underlines: dict[str, int]) -> int:
     """
     if MARKED.match(raw):
         return len(raw.lstrip().partition(" ")[0])
+    if wiki := WIKI.match(raw):
+        return wiki[1].count("=")
     if below and RULE.match(below):
         return underlines.setdefault(below[0], len(underlines) + 1)
     number = re.match(r"[\d.]+", raw)
@@ -113,7 +118,7 @@ def _kind(raw: list[str], number: int, rows: bool) -> Kind:
     words = raw[number]
     if not words.strip():
         return "blank"
-    if MARKED.match(words):
+    if MARKED.match(words) or WIKI.match(words):
         return "heading"
     if rows:
         return "row"

@@ -34,6 +34,9 @@ def table(listing: Listing) -> str:
     shown = len(listing.documents)
     total = words.count(listing.all_documents, "document")
     counted = total if shown == listing.all_documents else f"{shown} of {total}"
+    if listing.exchanging:
+        done, chunks = listing.exchanging
+        counted += f". Another embedding model is being made ready: {done} of {words.count(chunks, 'passage')}"
     return (
         f'<p class="quiet counted" role="status">{counted}</p><table class="shelf"><thead><tr>'
         '<th scope="col">Document</th>'

@@ -45,6 +45,7 @@ class Listing:
     failures: tuple[Ingested, ...] = ()
     all_documents: int = 0  # before the filter
     offer_removal: bool = False  # own documents and samples lie side by side
+    exchanging: tuple[int, int] | None = None  # chunks that have a vector of another embedding model, of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ class Shelf:
             tuple(self.candor.library.failures(reader)) if "editor" in reader.roles else (),
             len(found),
             offer_removal=0 < samples < len(found),
+            exchanging=self.candor.exchanging,
         )
 
     def upload(self, files: Sequence[str], reader: Reader = LOCAL_READER) -> Work:
