@@ -389,6 +389,7 @@ class Candor:
         scripts = {"leave": leave_answer, "hotel": hotel_answer, "hostile": hostile, "break": _break}
         self.assistant = Assistant(scripts, pace)
         self.library = Library()
+        self.exchanging: tuple[int, int] | None = None
         self.pages = Pages()
         self.policies = PolicyFile()
         self.guards = ("pii", "grounding", "injection", "harm", "output")

@@ -13,6 +13,7 @@ import pytest
 
 from rag.errors import CandorError, SettingsError
 from rag.owner import Address
+from rag.remote import WISHES
 from rag.web.app import build_app, listen
 from tests.web.scripted import Candor
 
@@ -147,6 +148,12 @@ def test_the_owner_is_reached_with_the_key_alone(client: Any) -> None:
     reply = client.post("/owner/ask", json=body, headers={"authorization": "Bearer key"})
     assert reply.status_code == 200
     assert '"Sentence"' in reply.text
+
+
+@pytest.mark.parametrize("wish", WISHES)
+def test_every_wish_has_its_way_through_the_door_and_none_without_the_key(client: Any, wish: str) -> None:
+    body = {"paths": [], "source": "x", "question": "x", "conversation": "c"}
+    assert client.post(f"/owner/{wish}", json=body).status_code == 403
 
 
 def test_the_owner_releases_what_is_set_aside(client: Any) -> None:
