@@ -44,8 +44,8 @@ class Ingest(Part):
 
 
 class Chunks(Part):
-    size: int = Field(1000, ge=200, le=8000, description="characters")
-    overlap: int = Field(150, ge=0, le=2000, description="characters shared by neighbours; at most half of size")
+    size: int = Field(700, ge=200, le=8000, description="characters")
+    overlap: int = Field(0, ge=0, le=2000, description="characters shared by neighbours; at most half of size")
 
     @model_validator(mode="after")
     def _fits(self) -> Chunks:

@@ -72,7 +72,8 @@ class Chunk:
     start: int  # characters from the beginning of the document
     end: int  # exclusive
     page: int | None = None  # on which it starts; counted from 1, as printed
-    section: str = ""  # the headings above it, outermost first, SECTION_MARK between; without the title
+    section: str = ""  # the headings above it, outermost first, SECTION_MARK between; without the title. Goes on with
+    # a table: that table's first row, last
     public_contacts: bool = False
     superseded_by: str = ""
     quarantine: Quarantine = ""
@@ -87,7 +88,7 @@ class Passage:
     """A chunk that was retrieved for a question."""
 
     chunk: Chunk
-    score: float  # fused rank score; comparable within one search, not between searches
+    score: float  # of both searches together; comparable within one search, not between searches
     similarity: float = 0.0  # cosine of question and chunk, -1 to 1
     found_by: frozenset[str] = field(default_factory=frozenset)  # the searches that returned it
 

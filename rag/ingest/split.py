@@ -20,6 +20,7 @@ from rag.types import SECTION_MARK, Chunk, Document
 
 TABLES = frozenset([".csv", ".tsv", ".xlsx"])  # every line of these is a row
 FULL_ENOUGH = 0.5  # of what fits: from here on a better place to cut is taken although more would fit
+LONGEST_HEADER = 200  # characters of a table's first row that its later parts are found by
 TINY = 0.25  # of the size: a section below this joins its neighbour
 
 CLOSERS = "'\"\u2019\u201d\u00bb)\\]*_\u300d\u300f"  # quotation marks, brackets, Markdown's stars, after the full stop
@@ -75,7 +76,27 @@ def split(document: Document, size: int, overlap: int) -> list[Chunk]:
     found = headings(text, lines)
     places, paths = [heading.start for heading in found], ["", *_paths(document.title, found)]
     id = document.id  # a hash of the whole text
-    return [_chunk(document, id, paths[_headings_before(text, places, start, end)], start, end) for start, end in spans]
+    headers = _headers(text, lines)
+    chunks = []
+    for start, end in spans:
+        names = (paths[_headings_before(text, places, start, end)], headers.get(start, ""))
+        chunks.append(_chunk(document, id, SECTION_MARK.join(filter(None, names)), start, end))
+    return chunks
+
+
+def _headers(text: str, lines: Sequence[Line]) -> dict[int, str]:
+    """For each row of a table but the first, by the place of its first sign: the words of that first one."""
+    found: dict[int, str] = {}
+    header = ""
+    for line in lines:
+        words = text[line.start : line.end]
+        if line.kind != "row" or "|" not in words:
+            header = ""
+        elif header:
+            found[_stripped(text, line.start, line.end)[0]] = header
+        else:
+            header = words.strip("| \t")[:LONGEST_HEADER]
+    return found
 
 
 def _chunk(document: Document, id: str, section: str, start: int, end: int) -> Chunk:

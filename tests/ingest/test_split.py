@@ -119,6 +119,15 @@ def test_the_header_of_a_table_stays_with_its_first_row() -> None:
     assert "Leeds" in chunk.text
 
 
+def test_a_part_of_a_table_names_its_header() -> None:
+    rows = "\n".join(f"| Office {number} | {number} weeks | {number} % |" for number in range(12))
+    text = f"# Leave\n\nBy office:\n\n| Office | Length | Pay |\n|---|---|---|\n{rows}\n\nThat is all there is to say."
+    first, *later, last = chunks_of(text)
+    assert first.section == "Leave"
+    assert {chunk.section for chunk in later} == {"Leave > Office | Length | Pay"}
+    assert last.section == "Leave > Office | Length | Pay"  # it begins with rows
+
+
 def test_a_hash_in_code_is_no_heading() -> None:
     code = "```\n" + "# comment\nrun this\n" * 8 + "```"
     assert len(chunks_of("Before it. " * 3 + "\n\n" + code, 300, 0)) == 1
@@ -166,6 +175,7 @@ def test_why_the_splitter_is_our_own() -> None:
             ["Parental", "Parental > Pay", "Unpaid"],
         ),
         ("Guide\n=====\n\n{0}\n\nUse\n---\n\n{0}\n\nMore\n=====\n\n{0}", ["Guide", "Guide > Use", "More"]),
+        ("= Guide =\n\n{0}\n\n= = Use = =\n\n{0}\n\n==More==\n\n{0}", ["Guide", "Guide > Use", "Guide > More"]),
         ("{0}\n\n3 Travel by land and sea\n\n3.1 Travel by train\n\n{0}", ["", "Travel by train"]),
     ],
 )
