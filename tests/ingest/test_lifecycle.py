@@ -192,7 +192,7 @@ DAMAGE = {
     "chunks without a document": "DELETE FROM documents WHERE source = 'd0.md'",
     "vectors without a chunk": "DELETE FROM chunks WHERE id = (SELECT min(id) FROM chunks)",
     "vectors of another document or audience": "UPDATE documents SET audience = 'hr' WHERE source = 'd1.md'",
-    "the index of words is not that of the chunks": "INSERT INTO words(words) VALUES ('delete-all')",
+    "the index of words is not that of the chunks": "UPDATE chunks SET text = text || ' Word.' WHERE rowid = 1",
     "a document without chunks": "DELETE FROM chunks WHERE document_id = (SELECT min(id) FROM documents)",
     "its file has changed": "UPDATE documents SET file_hash = 'x' WHERE source = 'd2.md'",
 }
@@ -215,8 +215,8 @@ def test_vectors_that_are_lost_are_made_again(index: Kept) -> None:
     index.vectors.discard(lost)
     differing, _ = index.verified()
     assert {(one.what, one.mended) for one in differing} == {("chunks without a vector", True)}
-    after = index.vectors.vectors(lost)
-    assert all(np.allclose(before[id], after[id], atol=1e-4) for id in lost)
+    after = index.vectors.vectors(lost)  # whose last digits depend on what else was embedded with them
+    assert all(before[id] @ after[id] > 0.999 for id in lost)
 
 
 def test_what_differs_on_disk_is_taken_over_and_what_cannot_be_is_told(index: Kept) -> None:

@@ -197,7 +197,8 @@ def _write_all(into: int, data: bytes) -> None:
 def _differences(expected: dict[str, Any], seen: dict[str, Any]) -> list[str]:
     found = [name for name in ("said", "labels", "differing") if expected[name] != seen[name]]
     pairs = [(vector, seen["vectors"].get(id)) for id, vector in expected["vectors"].items()]
-    alike = all(other and max(abs(a - b) for a, b in zip(one, other, strict=True)) < 1e-3 for one, other in pairs)
+    # The last digits depend on what else was embedded in the same batch.
+    alike = all(other and sum(a * b for a, b in zip(one, other, strict=True)) > 0.999 for one, other in pairs)
     return found if alike else [*found, "vectors"]
 
 
