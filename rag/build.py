@@ -44,6 +44,7 @@ from rag.ingest.ingest import Ingestion, embedded_text
 from rag.library import Library
 from rag.pages import Pages
 from rag.purge import Purge
+from rag.screen import instructing
 from rag.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -276,7 +277,7 @@ class Candor:
             vectors,
             index.embedder,
             self.settings.chunks,
-            screen=lambda chunks: [gate().quarantines(chunk.text) for chunk in chunks],
+            screen=lambda chunks: instructing(chunks, gate()),
             limits=self.settings.ingest.limits,
             moved=partial(erase.moved, log),
         )

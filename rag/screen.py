@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from guardrails import gate
 from guardrails.gate import Gate, Redaction
+from guardrails.injection import InjectionGuard
 from guardrails.types import Action, Context, Evidence, GuardRun
 from rag.types import Chunk, Passage
 
 SET_ASIDE = "One passage was set aside: it reads like instructions to the assistant."
 SOME_SET_ASIDE = "{} passages were set aside: they read like instructions to the assistant."
+
+
+def instructing(chunks: Sequence[Chunk], gate: Gate) -> list[bool]:
+    """Which of these chunks must not be used, since they read like instructions to the assistant."""
+    texts = [chunk.text for chunk in chunks]
+    with ExitStack() as ahead:
+        for guard in gate.checks.guards:
+            if isinstance(guard, InjectionGuard):
+                ahead.enter_context(guard.looking_ahead(texts))
+        return [gate.quarantines(text) for text in texts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,10 @@ and by how each stands among the others.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from guardrails.canonical import Folded, views
 from guardrails.heads import Card, HeadsGuard, buckets, card, in_english, pieces, windows
@@ -42,11 +43,20 @@ class Part:
     probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Ahead:
+    """What is known of texts that are about to be checked."""
+
+    screened: dict[str, float] = field(default_factory=dict)
+    vectors: dict[str, Any] = field(default_factory=dict)  # of their parts
+
+
 class InjectionGuard(HeadsGuard):
     """Judges a reader's question, or a passage of a document. May be shared by threads."""
 
     name = "injection"
     stages: frozenset[Stage] = frozenset({"question", "passage"})
+    _ahead = _Ahead()
 
     def check(self, text: str, context: Context) -> list[Finding]:
         """One finding for each run of sentences concerned.
@@ -62,6 +72,24 @@ class InjectionGuard(HeadsGuard):
             for part in _merged(found)
         ]
 
+    @contextmanager
+    def looking_ahead(self, passages: Sequence[str]) -> Iterator[None]:
+        """While it is entered, ``check`` looks at these passages, one by one, in half the time.
+
+        What a full look embeds is embedded for all of them together.
+        """
+        ahead = _Ahead()
+        for text in {view.text for passage in passages for view in views(passage)}:
+            ahead.screened[text] = self._screened(text)
+            if ahead.screened[text] >= SUSPECTED:
+                ahead.vectors.update(dict.fromkeys(text[start:end] for start, end in judged(text, PASSAGE)))
+        ahead.vectors.update(zip(ahead.vectors, self._encoder.embed(list(ahead.vectors)), strict=True))
+        self._ahead = ahead
+        try:
+            yield
+        finally:
+            self._ahead = _Ahead()
+
     def suspects(self, text: str) -> bool:
         """Whether a passage deserves a full look, by its words alone; ``check`` asks it too.
 
@@ -72,6 +100,8 @@ class InjectionGuard(HeadsGuard):
     def _screened(self, text: str) -> float:
         import numpy as np
 
+        if (known := self._ahead.screened.get(text)) is not None:
+            return known
         texts = [text[start:end] for start, end in judged(text, PASSAGE)]
         if not texts:
             return 0.0
@@ -99,8 +129,14 @@ class InjectionGuard(HeadsGuard):
         if label == PASSAGE and (screened := self._screened(view.text)) < SUSPECTED:
             return [Part(*view.original(*span), screened * UNSUSPECTED) for span in spans]
         texts = [view.text[start:end] for start, end in spans]
-        found = judge(card(self.name), label, texts, self._encoder.embed(texts))
+        found = judge(card(self.name), label, texts, self._embedded(texts))
         return [Part(*view.original(*span), float(sure)) for span, sure in zip(spans, found, strict=True)]
+
+    def _embedded(self, texts: Sequence[str]) -> np.ndarray:
+        import numpy as np
+
+        known = self._ahead.vectors
+        return np.stack([known[text] for text in texts]) if known.keys() >= set(texts) else self._encoder.embed(texts)
 
 
 def judged(text: str, label: str) -> list[tuple[int, int]]:

@@ -31,6 +31,7 @@ from rag.evaluation.trial import OnProgress, Trial, elsewhere, trial, unseen
 from rag.generation.models import ChatModel, Turn
 from rag.index.retrieve import Retriever
 from rag.ingest.ingest import Ingestion
+from rag.screen import instructing
 from rag.settings import Settings
 from rag.types import EVERYONE, Chunk, Document, Search, Sentence
 
@@ -242,7 +243,7 @@ def _ingestion_seconds(folder: Path, settings: Settings, encoder: Encoder, judgi
             index.vectors,
             encoder,
             settings.chunks,
-            lambda chunks: [gate.quarantines(chunk.text) for chunk in chunks],
+            lambda chunks: instructing(chunks, gate),
         )
         return _seconds(lambda: list(ingestion([folder])))
 
