@@ -61,6 +61,10 @@ def ingest(
             show_default=False,
         ),
     ] = "",
+    purge_removed: Annotated[
+        bool,
+        typer.Option("--purge-removed", help="Instead: the same for all that was removed so far, by whichever way."),
+    ] = False,
     wait: Annotated[
         float, typer.Option("--wait", metavar="SECONDS", help="How long to wait for another command to end.")
     ] = PATIENCE,
@@ -78,9 +82,10 @@ def ingest(
 
     of_document = {"release": release, "remove": remove, "purge": purge}
     named = [name for name, source in of_document.items() if source]
-    if len(named) + bool(paths or verify) != 1 or (verify and (rebuild or watch)):
+    if len(named) + bool(paths or verify) + purge_removed != 1 or (verify and (rebuild or watch)):
         raise CandorError(
-            "name files and folders to bring in; or one of --verify, --release SOURCE, --remove SOURCE, --purge SOURCE"
+            "name files and folders to bring in; or one of --verify, --release SOURCE, --remove SOURCE, "
+            "--purge SOURCE, --purge-removed"
         )
     places = [str(path.expanduser().resolve()) for path in paths or ()]
     if watch:
@@ -90,6 +95,9 @@ def ingest(
             (name,) = named
             (done,) = wish(candor, name, source=of_document[name])
             fine = cli_print_ingest.of_document(name, of_document[name], done, as_json=as_json)
+        elif purge_removed:
+            (count,) = wish(candor, "purge-removed")
+            fine = cli_print_ingest.removed_purged(count, as_json=as_json)
         elif verify:
             told = wish(candor, "verify", paths=places, mass_removal=mass_removal)
             fine = cli_print_ingest.verification(told, as_json=as_json)

@@ -18,6 +18,8 @@ from rag.purge import Purged
 from rag.types import Difference, Ingested, Progress, Verified
 from rag.web.words import duration
 
+COMES_BACK = "a file in a folder of yours stays there, and comes back when the folder is ingested again"
+
 
 def ingestion(steps: Iterable[Progress], *, as_json: bool) -> bool:
     """Show an ingestion as it goes, then what became of each file; whether all could be read."""
@@ -139,7 +141,17 @@ def of_document(wish: str, source: str, done: Any, *, as_json: bool) -> bool:
         them = "it" if done == 1 else "them"
         say(f"{_chunks(done)} of {plain(source)} released: answers may rest on {them} from now on")
     else:
-        say(f"{plain(source)} removed: no answer rests on it any more; --purge takes it out of the files too")
+        say(f"{plain(source)} removed: no answer rests on it any more; --purge takes it out of Candor's files too")
+        say(COMES_BACK)
+    return True
+
+
+def removed_purged(count: int, *, as_json: bool) -> bool:
+    if as_json:
+        say(json.dumps({"documents": count}))
+    else:
+        said = "1 removed document" if count == 1 else f"{count} removed documents"
+        say(f"what the record quoted of {said} was erased; the files that held what was removed were written anew")
     return True
 
 
@@ -148,6 +160,7 @@ def _purged(done: Purged, *, as_json: bool) -> bool:
         say(json.dumps(asdict(done), ensure_ascii=False))
         return not done.left
     say(f"{plain(done.source)} purged: {_chunks(done.chunks)}; every file was searched for {done.pieces} pieces of it")
+    say(COMES_BACK)
     if done.held_since:
         say(f"on legal hold since {done.held_since}: what the record quotes of it is kept until that is lifted")
     if done.elsewhere:

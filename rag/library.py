@@ -133,6 +133,11 @@ class Library:
         self._begin_purge(source, reader)
         return next(purged for purged in self._purge.complete() if purged.source == source)
 
+    def purge_removed(self, reader: Reader) -> int:
+        """Leave nothing of whatever was removed so far, by whichever way; how many documents the record quoted."""
+        require(reader, "editor")
+        return self._purge.removed(reader)
+
     def delete(self, source: str, reader: Reader) -> None:
         """``purge``, of which the slow part is done in the background: at once, nobody finds the document any more.
 

@@ -47,6 +47,10 @@ class OfDocument(BaseModel):
     source: str
 
 
+class Nothing(BaseModel):
+    pass
+
+
 class Ask(BaseModel):
     question: str
     conversation: str
@@ -75,6 +79,10 @@ def _purge(candor: Candor, wanted: OfDocument) -> Iterator[Purged]:
     yield candor.library.purge(wanted.source, LOCAL_READER)
 
 
+def _purge_removed(candor: Candor, wanted: Nothing) -> Iterator[int]:
+    yield candor.library.purge_removed(LOCAL_READER)
+
+
 def _ask(candor: Candor, wanted: Ask) -> Iterator[Shown]:
     yield from candor.assistant.ask(wanted.question, wanted.conversation, LOCAL_READER)
 
@@ -86,6 +94,7 @@ WISHES: dict[str, tuple[type[BaseModel], Callable[[Candor, Any], Iterator[Any]]]
     "release": (OfDocument, _release),
     "remove": (OfDocument, _remove),
     "purge": (OfDocument, _purge),
+    "purge-removed": (Nothing, _purge_removed),
     "ask": (Ask, _ask),
 }
 

@@ -19,7 +19,7 @@ OPEN_PATHS = re.compile(
     r"(?:/review)?(?:"
     r"/|/sources/?|/about/?|/config/?|/theme\.css|/favicon\.ico|/assets/.*|/static/.*"
     r"|/gradio_api/(?:startup-events|heartbeat/\w+|queue/(?:join|data)/?|cancel|reset/?|upload|upload_progress|theme\.css)"
-    r")|/review|/look/(?:style\.css|page\.js)|/owner/(?:ask|ingest|purge|release|remove|verify)"
+    r")|/review|/look/(?:style\.css|page\.js)|/owner/(?:ask|ingest|purge|purge-removed|release|remove|verify)"
 )
 SCRIPT = re.compile(rb"<script\b(?![^>]*\bnonce=)")
 UNUSED_META = re.compile(
