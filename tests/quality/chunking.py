@@ -14,6 +14,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from guardrails.encoder import open_folder
 from guardrails.weights import MINILM
 from rag.evaluation import retrieval
 from rag.evaluation.retrieval import BeirSet, Query, words_in
@@ -33,9 +34,7 @@ Cut = Callable[[Document], list[Chunk]]
 
 @cache
 def tokenizer() -> Any:
-    from tokenizers import Tokenizer
-
-    found = Tokenizer.from_file(str(MINILM.path.parent / "tokenizer.json"))
+    found = open_folder(MINILM.verified().parent).tokenizer.backend_tokenizer
     found.no_truncation()
     found.no_padding()
     return found
