@@ -50,6 +50,8 @@ from rag.settings import Settings
 logger = logging.getLogger(__name__)
 
 FIRST_DOCUMENTS = "Sample documents"  # shown only while there are none
+# Times as long as a question's may a check of an ingestion take: it gives way to whoever asks, and nobody waits for it.
+PATIENCE = 12
 STEPS = ("Language model", "Search index", "Guards", "Writing model")
 # What the libraries would otherwise fetch or send. Set before any of them is imported.
 QUIET = {
@@ -263,6 +265,7 @@ class Candor:
         canary = new_canary()
         guards = run("Guards", lambda: self._guards(detector(), encoder, policies, canary))
         checks = Checks(guards, self.settings.guards.seconds)
+        unhurried = Checks(guards, PATIENCE * self.settings.guards.seconds)
 
         def gate() -> Gate:
             return Gate(checks, policies.current())
@@ -277,7 +280,7 @@ class Candor:
             vectors,
             index.embedder,
             self.settings.chunks,
-            screen=lambda chunks: instructing(chunks, gate()),
+            screen=lambda chunks: instructing(chunks, Gate(unhurried, policies.current())),
             limits=self.settings.ingest.limits,
             moved=partial(erase.moved, log),
         )
