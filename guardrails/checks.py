@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from guardrails.types import Context, Finding, Guard, GuardRun, Stage, Status
@@ -100,36 +100,30 @@ class _Threads:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._changing = threading.Lock()
+        self._tasks: deque[Callable[[], None]] = deque()
+        self._changed = threading.Condition()
         self._idle = self._count = 0
 
     def do(self, task: Callable[[], None]) -> None:
-        with self._changing:
-            if self._idle:
-                self._idle -= 1
-            elif self._count < MOST_THREADS:
+        with self._changed:
+            self._tasks.append(task)
+            if len(self._tasks) > self._idle and self._count < MOST_THREADS:
                 self._count += 1
                 threading.Thread(target=self._work, name=f"guard {self._name}", daemon=True).start()
-            self._tasks.put(task)
+            self._changed.notify()
 
     def _work(self) -> None:
         while task := self._next():
             task()
-            with self._changing:
-                self._idle += self._tasks.empty()
 
     def _next(self) -> Callable[[], None] | None:
         """A task; None when there was none for so long that the thread may end."""
-        while True:
-            try:
-                return self._tasks.get(timeout=IDLE_SECONDS)
-            except queue.Empty:
-                with self._changing:
-                    if self._tasks.empty():
-                        self._idle -= 1
-                        self._count -= 1
-                        return None
+        with self._changed:
+            self._idle += 1
+            there = self._changed.wait_for(lambda: self._tasks, IDLE_SECONDS)
+            self._idle -= 1
+            self._count -= not there
+            return self._tasks.popleft() if there else None
 
 
 def _sound(findings: Sequence[Finding], text: str) -> list[Finding]:

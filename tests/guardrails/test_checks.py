@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -122,3 +123,16 @@ def test_threads_are_used_again_and_end_when_there_is_nothing_to_do(monkeypatch:
     time.sleep(1)
     assert threading.active_count() <= before
     assert both.run("sentence", "", Context(), lambda name: True)[1][0].status == "ran"
+
+
+def test_threads_that_come_and_go_leave_no_check_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "IDLE_SECONDS", 0.01)
+    quick = Checks([Does("quick")], seconds=2.0)
+
+    def look_often() -> set[str]:
+        return {quick.run("sentence", "", Context(), lambda name: True)[1][0].status for _ in range(20)}
+
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(20):
+            assert set().union(*(looks.result() for looks in [pool.submit(look_often) for _ in range(4)])) == {"ran"}
+            time.sleep(0.05)  # longer than a thread without work lives
