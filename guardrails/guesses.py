@@ -65,6 +65,8 @@ def unwrapped(text: str) -> Edits:
             continue  # a paragraph ends
         before = text[max(0, start - NEAR) : start].rsplit(None, 2)
         after = text[match.end() : match.end() + NEAR].split(None, 1)
+        if not (before and after):
+            continue  # a line of white space of another kind, or the end
         between = _between(before[-1], after[0])
         if between is None and len(before) > 1 and _TITLE.search(before[-2]) and _name(before[-1]) and _name(after[0]):
             between = " "

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from guardrails.canonical import AROUND, DEPTH, Folded, fold, views
@@ -41,6 +41,8 @@ def last(text: str) -> str:
 
 
 @given(TEXTS)
+@example("\xa0\n0")  # white space that is neither a space nor a line's end
+@example("0\n\x85")
 @settings(max_examples=200, deadline=None)
 def test_the_way_back_never_falls_and_stays_inside(text: str) -> None:
     for view in (*views(text), fold(text)):

@@ -207,7 +207,7 @@ def test_killed_in_the_middle_of_an_answer_the_next_start_is_sound(home: Home) -
     [
         (["ingest", "nowhere"], "it does not exist"),
         (["ask", "x", "--settings", "nowhere.toml"], "does not exist"),
-        (["ingest"], "name files and folders to bring in, or one document with --release SOURCE"),
+        (["ingest"], "name files and folders to bring in; or one of --verify, --release SOURCE"),
         (["audit", "show", "none"], "there is no turn none"),
     ],
 )
