@@ -25,7 +25,7 @@ PROCESSES = Path("/proc")
 def peak_of_ingestion(folder: Path, settings: Settings) -> float:
     """The most that ``candor ingest`` holds in memory with the processes that it starts, in MiB.
 
-    What they share counts once. Where there is no ``/proc``, it is the command's own process alone.
+    What several share counts for each. Where there is no ``/proc``, it is the command's own process alone.
 
     Raises:
         InstallationError: the ingestion broke off.
@@ -58,20 +58,21 @@ def held(process: int) -> int:
 
 def _with_descendants(process: int) -> Iterator[int]:
     yield process
+    program = _read(PROCESSES / str(process) / "cmdline")
     for children in (PROCESSES / str(process) / "task").glob("*/children"):
         for child in _read(children).split():
-            yield from _with_descendants(int(child))
+            if _read(PROCESSES / child / "cmdline") != program:  # a child that is about to become one shares all
+                yield from _with_descendants(int(child))
 
 
 def _own(process: int) -> int:
-    """A process's share of memory: of what several hold, each has a part."""
-    lines = _read(PROCESSES / str(process) / "smaps_rollup").splitlines()
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+    pages = _read(PROCESSES / str(process) / "statm").split()  # smaps would stop the process while it counts
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") if pages else 0
 
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii")
+        return path.read_text(encoding="utf-8", errors="replace")
     except OSError:  # it has ended
         return ""
 
