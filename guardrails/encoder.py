@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BATCH = 768  # word pieces in one pass through the model: so few stay in the processor's cache, which is a third faster
 HALF_PRECISION = ("avx512_bf16", "amx_bf16")  # names of torch.cpu.get_capabilities
+STEP = 16  # lengths are rounded up to: the libraries below keep some memory for each shape that they have computed
 OVERLAP = 64  # word pieces shared by neighbouring windows of a long text, so that every word has context on both sides
 
 # Halves of characters, from damaged input: the tokenizer refuses them. One for one, so that offsets stay.
@@ -142,7 +143,7 @@ class Encoder:
         import torch
 
         tokenizer = self._model().tokenizer
-        longest = max(map(len, rows)) + 2
+        longest = -(-(max(map(len, rows)) + 2) // STEP) * STEP
         ids = torch.full((len(rows), longest), tokenizer.pad_token_id)
         mask = torch.zeros((len(rows), longest), dtype=torch.long)
         for row, pieces in enumerate(rows):
