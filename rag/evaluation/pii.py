@@ -17,10 +17,12 @@ from rag.evaluation.trial import OnProgress, sample, unseen
 
 OVERLAP = 0.5  # intersection over union from which two spans are the same
 REQUIRED: Mapping[str, type] = {"text": str, "entities": list, "annotated_types": list}
+PLACES = frozenset({"ADDRESS", "UK_POSTCODE", "CA_POSTAL_CODE"})  # LOCATION to a set that does not tell them apart
 # Labels that are no number of a person; every other label is an ``ID`` where a set has only this one type for numbers.
 NO_ID = frozenset(
     {"PERSON", "LOCATION", "ORGANIZATION", "DATE_TIME", "DATE_OF_BIRTH", "PHONE_NUMBER", "EMAIL_ADDRESS", "URL"}
     | {"IP_ADDRESS", "MAC_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "SECRET", "CRYPTO", "AGE", "NRP", "TITLE"}
+    | PLACES
 )
 
 Find = Callable[[str], Sequence[Detection]]
@@ -85,9 +87,9 @@ def measure(
 
     A prediction is right when its type agrees and the two spans overlap by half (intersection over union), each label
     being found once. A label of ours that a set does not know counts as the wider type that it belongs to: a date of
-    birth as DATE_TIME, a staff number as ID, a phone number as that of the only country the row is about. Findings of
-    other types do not count, except that under ``any_type`` they may find a label. ``char_recall`` counts characters
-    that any finding covers, whatever its type.
+    birth as DATE_TIME, an address as LOCATION, a staff number as ID, a phone number as that of the only country the row
+    is about. Findings of other types do not count, except that under ``any_type`` they may find a label.
+    ``char_recall`` counts characters that any finding covers, whatever its type.
 
     Args:
         limit: most rows, drawn by ``seed``.
@@ -162,6 +164,8 @@ def counted_as(label: str, types: frozenset[str]) -> str | None:
         return label
     if label == "DATE_OF_BIRTH" and "DATE_TIME" in types:
         return "DATE_TIME"
+    if label in PLACES and "LOCATION" in types:
+        return "LOCATION"
     if label == "PHONE_NUMBER":
         return next((t for t in sorted(types) if t.endswith(("_PHONE_NUMBER", "_MOBILE_NUMBER"))), None)
     return "ID" if "ID" in types and label not in NO_ID else None

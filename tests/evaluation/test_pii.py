@@ -74,6 +74,12 @@ def test_a_name_already_cut_down_is_neither_right_nor_wrong(tmp_path: Path) -> N
     [
         ("PERSON", {"PERSON"}, "PERSON"),
         ("DATE_OF_BIRTH", {"DATE_TIME"}, "DATE_TIME"),
+        ("ADDRESS", {"LOCATION", "ID"}, "LOCATION"),
+        ("ADDRESS", {"LOCATION", "ADDRESS"}, "ADDRESS"),
+        ("ADDRESS", {"ID"}, None),
+        ("UK_POSTCODE", {"LOCATION"}, "LOCATION"),
+        ("CA_POSTAL_CODE", {"LOCATION"}, "LOCATION"),
+        ("UK_POSTCODE", {"LOCATION", "UK_POSTCODE"}, "UK_POSTCODE"),
         ("PHONE_NUMBER", {"TR_PHONE_NUMBER"}, "TR_PHONE_NUMBER"),
         ("EMPLOYEE_ID", {"ID"}, "ID"),
         ("EMAIL_ADDRESS", {"ID"}, None),
