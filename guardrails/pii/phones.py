@@ -28,6 +28,8 @@ _WRITTEN = re.compile(
 _BESIDE_A_WORD = re.compile(
     rf"(?<![\w+.,])\(?{_DIGITS}{{6,13}}(?!\w|[.,]\d|\s?(?:[€$£%]|euro?s?\b|chf\b|usd\b))", re.IGNORECASE
 )
+# A further one of a list: "+41 44 555 01 99, home 0445550198".
+_FURTHER = re.compile(r"[\s,;/&]{1,3}(?:[^\W\d]{1,12}[\s:.]{1,2}){0,2}(?P<value>0\d{9,10})(?!\w|[.,]\d)")
 _EXTENSION = re.compile(
     r"\b(?:ext(?:ension)?|durchwahl|nebenstelle|extensión|poste)\s?[.:]?\s?(?:no\.?\s)?(\d{3,5})\b", re.IGNORECASE
 )
@@ -44,6 +46,8 @@ def phones(text: str) -> Iterator[tuple[int, int, float]]:
         return
     for match in _PREFIXED.finditer(text):
         yield *match.span(), 0.85
+        if further := _FURTHER.match(text, match.end()):
+            yield *further.span("value"), 0.7
     for match in _EXTENSION.finditer(text):
         yield *match.span(1), 0.6
     for match in _WRITTEN.finditer(text):

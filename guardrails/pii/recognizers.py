@@ -46,6 +46,9 @@ USED: dict[str, Use] = {
         not_after=("version", "v", "release", "build", "section", "abschnitt", "ziffer", "kapitel", "chapter", "§"),
     ),
     "MacAddressRecognizer": Use("a MAC address", ("mac", "hardware address", "ethernet"), anywhere=True),
+    "UsItinRecognizer": Use(
+        "a US taxpayer number", ("itin", *TAX), anywhere=True
+    ),  # before the SSN: none begins with 9
     "UsSsnRecognizer": Use(
         "a US social security number", ("social security", "ssn", "ssid"), anywhere=True
     ),  # its loose patterns score 0.05: only beside the words
@@ -91,7 +94,6 @@ USED: dict[str, Use] = {
     "ItDriverLicenseRecognizer": Use("an Italian driving licence number", ("patente", "licenza di guida")),
     "UsPassportRecognizer": Use("a US passport number", PASSPORT),
     "UsLicenseRecognizer": Use("a US driving licence number", (*DRIVING, "license number", "dl number")),
-    "UsItinRecognizer": Use("a US taxpayer number", ("itin", *TAX)),
     "UsBankRecognizer": Use(
         "a bank account number", ("account", "acct", "kontonummer", "konto-nr", "número de cuenta", "numéro de compte")
     ),
@@ -130,7 +132,9 @@ USED: dict[str, Use] = {
     "PhTinRecognizer": Use("a Philippine taxpayer number", ("tin", "taxpayer", "bir")),
     "PhUmidRecognizer": Use("a Philippine identity number", ("umid", "crn", "common reference number")),
     "PlPeselRecognizer": Use("a Polish PESEL", ("pesel",)),
-    "SePersonnummerRecognizer": Use("a Swedish personal number", ("personnummer", "samordningsnummer", "svensk id")),
+    "SePersonnummerRecognizer": Use(
+        "a Swedish personal number", ("personnummer", "personnr", "pnr", "samordningsnummer", "svensk id")
+    ),
     "SgFinRecognizer": Use("a Singapore identity number", ("nric", "fin")),
     "ThTninRecognizer": Use(
         "a Thai identity number", ("thai id", "thai national id", "tnin", "เลขประจำตัวประชาชน", "เลขบัตรประชาชน")
@@ -155,7 +159,8 @@ USED: dict[str, Use] = {
     "ItVatCodeRecognizer": Use("an Italian VAT number", ("piva", "partita iva", "p. iva")),
     "KrBrnRecognizer": Use("a Korean business number", ("brn", "business registration", "사업자")),
     "SeOrganisationsnummerRecognizer": Use(
-        "a Swedish company number", ("organisationsnummer", "orgnr", "org nr", "company identity")
+        "a Swedish company number",
+        ("organisationsnummer", "orgnummer", "orgnr", "org nr", "org.nr", "company identity"),
     ),
     "SgUenRecognizer": Use("a Singapore company number", ("uen", "unique entity", "acra")),
     "UsProviderTaxIdRecognizer": Use("a US provider's tax number", ("provider tax", "tin", "ein")),
@@ -172,6 +177,7 @@ COMPANIES = frozenset(
         "AU_ACN",
         "DE_HANDELSREGISTER",
         "DE_VAT_ID",
+        "FR_SIREN",
         "IT_VAT_CODE",
         "KR_BRN",
         "SE_ORGANISATIONSNUMMER",

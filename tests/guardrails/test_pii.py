@@ -15,6 +15,7 @@ from presidio_analyzer import EntityRecognizer
 
 from guardrails.pii import DetectionTimeout, Detector, PiiGuard
 from guardrails.pii.detect import WEAK, WINDOW, _Strict, reading
+from guardrails.pii.patterns import RULES
 from guardrails.pii.recognizers import COMPANIES, OFF, USED
 from guardrails.types import Context, Evidence, Origin
 from tests.contracts import GuardContract
@@ -54,11 +55,16 @@ class TestPiiGuardContract(GuardContract):
         ("It is order number 630427373398.", []),
         ("IBAN GB82 WEST 1234 5698 7654 32, please.", [("IBAN_CODE", "GB82 WEST 1234 5698 7654 32")]),
         ("IBAN GB83 WEST 1234 5698 7654 32, please.", []),
+        ("IBAN SD21 2901 0501 2340 01, please.", [("IBAN_CODE", "SD21 2901 0501 2340 01")]),
+        ("IBAN SD22 2901 0501 2340 01, please.", []),
+        ("RU0304452522540817810538091310419", [("IBAN_CODE", "RU0304452522540817810538091310419")]),
         ("Account number 12345678 at our bank.", [("US_BANK_NUMBER", "12345678")]),
         ("Reference 12345678 at our desk.", []),
         # e-mail, network, web
         ("Mail x.y+z@sub.example.co.uk now", [("EMAIL_ADDRESS", "x.y+z@sub.example.co.uk")]),
         ("Meet me @ the office, 5@10 each", []),
+        ("Device AA:BB:CC:DD:EE:FF is new", [("MAC_ADDRESS", "AA:BB:CC:DD:EE:FF")]),
+        ("Sent to FF:FF:FF:FF:FF:FF and AA:BB:CC", []),
         ("Host 192.168.20.7 is down", [("IP_ADDRESS", "192.168.20.7")]),
         ("Version 1.2.3.4 is out", []),
         ("MAC 00:1B:44:11:3A:B7 was seen", [("MAC_ADDRESS", "00:1B:44:11:3A:B7")]),
@@ -76,6 +82,11 @@ class TestPiiGuardContract(GuardContract):
         ("Her mobile is 07700 900 123.", [("PHONE_NUMBER", "07700 900 123")]),
         ("(415) 555-0132 is hers", [("PHONE_NUMBER", "(415) 555-0132")]),
         ("Durchwahl 4471 ist neu", [("PHONE_NUMBER", "4471")]),
+        (
+            "Call +44 20 7946 0123, home 02079460124",
+            [("PHONE_NUMBER", "+44 20 7946 0123"), ("PHONE_NUMBER", "02079460124")],
+        ),
+        ("Call +44 20 7946 0123 about parcel no. 4, 02079460124", [("PHONE_NUMBER", "+44 20 7946 0123")]),
         ("From 913 368 000 inhabitants", []),
         ("A phone budget of 1 000 000 euro", []),
         ("Tell me about 1234567 of them", []),
@@ -101,6 +112,23 @@ class TestPiiGuardContract(GuardContract):
         ("AHV 756.9217.0769.84", []),
         ("SVNR 1237 010180", [("AT_SOCIAL_SECURITY", "1237 010180")]),
         ("NASS: 28 12345678 40", [("ES_SOCIAL_SECURITY", "28 12345678 40")]),
+        ("Numéro fiscal : 1123456789 294", [("FR_TAX_ID", "1123456789 294")]),
+        ("Numéro fiscal : 1123456789 296", []),
+        ("Carte d'identité 880692310285", [("FR_ID_CARD", "880692310285")]),
+        ("La commande 880692310285", []),
+        ("Passeport 12AB34567", [("FR_PASSPORT", "12AB34567")]),
+        ("Le colis 12AB34567", []),
+        ("SIREN 732 829 320", [("FR_SIREN", "732 829 320")]),
+        ("SIREN 732 829 321", []),
+        ("Rijksregister 85.07.30-033.28", [("BE_NATIONAL_NUMBER", "85.07.30-033.28")]),
+        ("Rijksregister 85.07.30-033.29", []),
+        ("BSN 123456782", [("NL_BSN", "123456782")]),
+        ("BSN 123456783", []),
+        ("NIF 123 456 789", [("PT_NIF", "123 456 789")]),
+        ("NIF 123 456 788", []),
+        ("PPSN 1234567T and 1234567FA", [("IE_PPS", "1234567T"), ("IE_PPS", "1234567FA")]),
+        ("PPSN 1234567U", []),
+        ("Her ITIN or SSN: 911-70-1234", [("US_ITIN", "911-70-1234")]),
         ("Her passport is AB1234567.", [("UK_PASSPORT", "AB1234567")]),
         ("Her parcel is AB1234567.", []),
         # numbers by what they are called
@@ -114,6 +142,50 @@ class TestPiiGuardContract(GuardContract):
         ("Password: must have twelve letters", []),
         ("key sk-proj-abcdefghijklmnopqrstuvwx", [("SECRET", "sk-proj-abcdefghijklmnopqrstuvwx")]),
         ("postgres://app:s3cret@db/x", [("SECRET", "s3cret")]),
+        ("redis://:s3cret@db/x", [("SECRET", "s3cret")]),
+        ("postgres://db:5432/x", []),
+        ("Server=db;Password=Abc12345;Database=x", [("SECRET", "Abc12345")]),
+        ("AWS_SECRET_ACCESS_KEY=wJalrXUtnFEMI/K7MDENG", [("SECRET", "wJalrXUtnFEMI/K7MDENG")]),
+        ('"api_key": "abcd1234efgh"', [("SECRET", "abcd1234efgh")]),
+        ("the secret is out there", []),
+        # addresses: whole with the town, the street alone, a box, a line of a form
+        ("Sie wohnt Musterstr. 12, 12345 Bad Stadt.", [("ADDRESS", "Musterstr. 12, 12345 Bad Stadt")]),
+        ("Am Alten Markt 5\n60311 Frankfurt am Main", [("ADDRESS", "Am Alten Markt 5\n60311 Frankfurt am Main")]),
+        ("in der Berliner Straße 3-5 wohnt", [("ADDRESS", "Berliner Straße 3-5")]),
+        ("Bundesstraße 27, Straße 2019, Artikel 12", []),
+        ("C/ Mayor 5, 2º B, 28013 Madrid, vive", [("ADDRESS", "C/ Mayor 5, 2º B, 28013 Madrid")]),
+        ("Avenida de Córdoba s/n", [("ADDRESS", "Avenida de Córdoba s/n")]),
+        ("una plaza para 3 personas en la calle", []),
+        ("12 bis, rue de la Paix, 75002 Paris Cedex 02", [("ADDRESS", "12 bis, rue de la Paix, 75002 Paris Cedex 02")]),
+        ("Rue du Rhône 12, 1204 Genève", [("ADDRESS", "Rue du Rhône 12, 1204 Genève")]),
+        ("3 place de parking, 2 rues", []),
+        ("221B Baker Street, London NW1 6XE", [("ADDRESS", "221B Baker Street, London NW1 6XE")]),
+        ("Flat 2, 14 Park Row, Leeds LS1 5HD", [("ADDRESS", "Flat 2, 14 Park Row, Leeds LS1 5HD")]),
+        (
+            "1600 Amphitheatre Pkwy, Springfield, IL 62701",
+            [("ADDRESS", "1600 Amphitheatre Pkwy, Springfield, IL 62701")],
+        ),
+        ("12 Main Road, Apt. 4\nNew Town\nUtopia 62701", [("ADDRESS", "12 Main Road, Apt. 4\nNew Town\nUtopia 62701")]),
+        ("12 Wellington St, Ottawa, ON K1A 0B1", [("ADDRESS", "12 Wellington St, Ottawa, ON K1A 0B1")]),
+        ("In 2008 Wall Street fell; the 3 Road Safety Rules", []),
+        ("PO Box 149, Springfield, IL 62701", [("ADDRESS", "PO Box 149, Springfield, IL 62701")]),
+        ("Postfach 12 34 56", [("ADDRESS", "Postfach 12 34 56")]),
+        ("BP 120 over 80, box 12", []),
+        ("Address: 5 The Old Mill\nEnd", [("ADDRESS", "5 The Old Mill")]),
+        ("Address: page 0x7ffe1\nAddress: to be told", []),
+        # ages of persons, not of things, nor the limits of a rule
+        ("She is 34 years old, a 34-year-old, aged 34", [("AGE", "34")] * 3),
+        ("a 10-year guarantee for 10 years", []),
+        ("aged 18 to 65, aged 55 or over, under the age of 18", []),
+        (
+            "34 Jahre alt, im Alter von 34 Jahren, ein 34-Jähriger",
+            [("AGE", "34 Jahre"), ("AGE", "34 Jahren"), ("AGE", "34")],
+        ),
+        ("seit 20 Jahren, eine 10-jährige Garantie", []),
+        ("una mujer de 34 años; edad: 34", [("AGE", "34 años"), ("AGE", "34")]),
+        ("hace 5 años, 3 años de experiencia, garantía de 3 años", []),
+        ("âgé de 34 ans, elle a 34 ans", [("AGE", "34 ans")] * 2),
+        ("il y a 10 ans, elle a 10 ans d'expérience", []),
         # names with a title
         ("Ask Dr. Anna Weiss, please.", [("PERSON", "Anna Weiss")]),
         ("Frau Müller-Lüdenscheidt kommt", [("PERSON", "Müller-Lüdenscheidt")]),
@@ -124,6 +196,28 @@ class TestPiiGuardContract(GuardContract):
 )
 def test_hits_and_near_misses(text: str, expected: list[tuple[str, str]]) -> None:
     assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        "ghp_" + "a1" * 18, "glrt-" + "a1" * 10, "xapp-1-A1-22-ab", "AKIA" + "A1" * 8, "AIza" + "a1" * 17 + "b",
+        "sk_live_" + "a1" * 12, "sk-ant-api03-" + "a1" * 20, "hf_" + "aB" * 17, "npm_" + "a1" * 18, "pypi-" + "Ag" * 30,
+        "SG." + "a1" * 11 + "." + "a1" * 21, "SK" + "a1" * 16, "a1" * 43 + "==",
+        "eyJhbGciOiJI.eyJzdWIiOiIx.c2lnbmF0dXJl", "1234567890:AA" + "a1b" * 11, "whsec_" + "a1" * 16,
+        "dop_v1_" + "a1" * 32, "hvs." + "a1" * 12, "GOCSPX-" + "a1" * 14,
+    ],
+)  # fmt: skip
+def test_a_key_is_known_by_its_beginning_and_length(token: str) -> None:
+    assert found(f"use {token} now") == [("SECRET", token)]
+    assert "SECRET" not in dict(found(f"use {token[:9]} now"))
+
+
+def test_a_private_key_is_found_whole() -> None:
+    for kind in ("RSA PRIVATE KEY", "PGP PRIVATE KEY BLOCK"):
+        key = f"-----BEGIN {kind}-----\nMIIEpA\n-----END {kind}-----"
+        assert found(key) == [("SECRET", key)]
+    assert found("-----BEGIN PUBLIC KEY-----\nMIIEpA\n-----END PUBLIC KEY-----") == []
 
 
 @pytest.mark.parametrize(
@@ -145,7 +239,7 @@ def test_every_recognizer_of_presidio_is_on_or_off_on_purpose() -> None:
 
 
 def test_the_labels_of_companies_are_labels_that_are_used() -> None:
-    labels = {getattr(predefined, name)().supported_entities[0] for name in USED}
+    labels = {getattr(predefined, name)().supported_entities[0] for name in USED} | {rule.label for rule in RULES}
     assert labels >= COMPANIES
 
 
@@ -249,7 +343,24 @@ def test_a_disguised_value_reads_as_it_is_meant() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a-", "1 ", "a.b@", "1-", "AB12 ", "/", "x=1&", "+", "(", "\u00a0", "aaaa:", "11 22 "]
+    "unit",
+    [
+        "a-",
+        "1 ",
+        "a.b@",
+        "1-",
+        "AB12 ",
+        "/",
+        "x=1&",
+        "+",
+        "(",
+        "\u00a0",
+        "aaaa:",
+        "11 22 ",
+        "1 Aa, ",
+        "C/ A ",
+        "Aastr. 1, ",
+    ],
 )
 def test_a_hostile_text_costs_time_in_proportion(unit: str) -> None:
     DETECTOR.load()

@@ -669,7 +669,16 @@ def test_what_every_preset_promises(preset: Policy) -> None:
 
 
 def test_general_shows_what_names_nobody() -> None:
-    assert GENERAL.personal_data.shown >= COMPANIES | {"DATE_TIME", "LOCATION", "ORGANIZATION", "URL"}
+    assert GENERAL.personal_data.shown >= COMPANIES | {
+        "AGE",
+        "DATE_TIME",
+        "LOCATION",
+        "NRP",
+        "ORGANIZATION",
+        "TITLE",
+        "URL",
+    }
+    assert "ADDRESS" not in GENERAL.personal_data.shown
     assert GENERAL.action(finding("x", None, "injection"), stage="question") is Action.FLAG
     assert GENERAL.action(finding("x", None, "harm"), stage="sentence") is Action.DROP
     assert GENERAL.output.links == "documents"
@@ -678,8 +687,8 @@ def test_general_shows_what_names_nobody() -> None:
 # 45 CFR 164.514(b)(2)(i), as far as the guards have a name for them.
 HIPAA = {
     "A names": ["PERSON"],
-    "B places": ["LOCATION", "UK_POSTCODE", "CA_POSTAL_CODE"],
-    "C dates": ["DATE_TIME", "DATE_OF_BIRTH"],
+    "B places": ["LOCATION", "ADDRESS", "UK_POSTCODE", "CA_POSTAL_CODE"],
+    "C dates, ages": ["DATE_TIME", "DATE_OF_BIRTH", "AGE"],
     "D E telephone, fax": ["PHONE_NUMBER"],
     "F e-mail": ["EMAIL_ADDRESS"],
     "G social security": ["US_SSN", "UK_NINO", "FR_SOCIAL_SECURITY", "DE_SOCIAL_SECURITY"],
@@ -740,7 +749,8 @@ def test_finance_refuses_injected_questions_reads_out_no_password_and_keeps_date
     assert FINANCE.action(finding("x", None, "injection"), stage="question") is Action.WITHHOLD
     assert {FINANCE.action(finding("SECRET", origin)) for origin in Origin} == {Action.FLAG}
     assert FINANCE.output.links == "allowed"
-    assert FINANCE.action(finding("DATE_TIME")) is Action.SHOW
+    assert {FINANCE.action(finding(label)) for label in ("DATE_TIME", "LOCATION", "AGE")} == {Action.SHOW}
+    assert all(FINANCE.hides(finding(label, Origin.DOCUMENT)) for label in ("ADDRESS", "NRP"))
 
 
 def test_the_known_names_are_those_that_the_guard_reports() -> None:
@@ -749,7 +759,8 @@ def test_the_known_names_are_those_that_the_guard_reports() -> None:
     from guardrails.pii.patterns import RULES as OWN
 
     Detector().load()  # keeps Presidio offline
-    reported = {"PHONE_NUMBER", *(rule.label for rule in OWN)}
+    learned = {"LOCATION", "NRP", "ORGANIZATION", "TITLE"}  # those of the tagger that no rule reports
+    reported = {"PHONE_NUMBER", *learned, *(rule.label for rule in OWN)}
     for name in USED:
         reported.update(getattr(predefined, name)().supported_entities)
     assert reported == LABELS
