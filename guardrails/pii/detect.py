@@ -1,4 +1,4 @@
-"""Finds personal values in a text: Presidio's recognizers, our own rules, phone numbers. Knows nothing of origins.
+"""Finds personal values in a text: Presidio's recognizers, our own rules, phone numbers, names. Knows no origins.
 
 Presidio's recognizers are used without its engine. The engine wants a language for every text and a spaCy pipeline
 for each, weighs neighbouring words by lemmas that a pipeline without a model does not have, and skips an expression
@@ -65,8 +65,23 @@ class DetectionTimeout(Exception):
     """An expression took too long; the text has not been checked."""
 
 
+WHAT = {
+    "PERSON": "a person's name",
+    "LOCATION": "a place",
+    "ADDRESS": "an address",
+    "ORGANIZATION": "an organisation",
+    "NRP": "a nationality, religion or political group",
+    "DATE_TIME": "a date or time",
+    "AGE": "an age",
+    "TITLE": "a title",
+}
 # Labels of values that a policy may well show: one of them never takes the place of a value found plain.
-WEAK = frozenset({"URL", "DATE_TIME"}) | COMPANIES
+WEAK = frozenset({"URL", "DATE_TIME", "LOCATION", "ORGANIZATION", "NRP", "TITLE", "AGE"}) | COMPANIES
+
+PARTS_OF_A_NAME = frozenset({"PERSON"})
+PARTS_OF_AN_ADDRESS = frozenset({"ADDRESS", "LOCATION", "UK_POSTCODE", "CA_POSTAL_CODE"})
+_NOTHING = re.compile(r"(?!)")
+_NEXT_PART = re.compile(r"[\s,>]{1,5}")
 
 Scan = Callable[[str], Iterator[Detection]]
 
@@ -78,11 +93,13 @@ class Detector:
         self._loading = threading.Lock()
         self._of_digits: tuple[Scan, ...] = ()  # for values that cannot be without a digit: most texts have none
         self._of_all: tuple[Scan, ...] = ()
+        self._names: Scan
 
     def load(self) -> None:
         """Import Presidio and compile now. Takes some seconds at the first call, nothing afterwards."""
         with self._loading:
             if not self._of_all:
+                self._names = _names()
                 self._of_digits = (*_presidio(PRESIDIO_WITH_DIGITS), _phones)
                 self._of_all = (*_presidio(USED.keys() - PRESIDIO_WITH_DIGITS), *_own())
 
@@ -105,10 +122,10 @@ class Detector:
     def plain(self, text: str) -> tuple[Detection, ...]:
         """As ``detect``, of the text as written alone."""
         self.load()
-        found: list[Detection] = []
+        found = list(self._names(text))
         for start in range(0, len(text), WINDOW):
             found += self._window(text, start)
-        return _disjoint(found)
+        return _disjoint(_joined(text, found))
 
     def _window(self, text: str, start: int) -> Iterator[Detection]:
         """Values that begin in the window; seen with what stands around it."""
@@ -191,6 +208,20 @@ def _match(rule: Rule, shape: _Strict, word: re.Pattern[str], text: str) -> Iter
             yield Detection(rule.label, start, end, score, rule.what)
 
 
+def _names() -> Scan:
+    """The trained tagger, over the whole text: it cuts windows of its own."""
+    from guardrails.pii.names import NameRecognizer
+
+    recognizer = NameRecognizer()
+    recognizer.analyze("", recognizer.supported_entities)  # reads its files now, not with the first text
+
+    def scan(text: str) -> Iterator[Detection]:
+        for result in recognizer.analyze(text, recognizer.supported_entities):
+            yield Detection(result.entity_type, result.start, result.end, result.score, WHAT[result.entity_type])
+
+    return scan
+
+
 def _phones(text: str) -> Iterator[Detection]:
     for start, end, score in phones(text):
         yield Detection("PHONE_NUMBER", start, end, score, "a phone number")
@@ -228,7 +259,30 @@ def _ending(words: Sequence[str]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})[\s.:#]*$", re.IGNORECASE) if words else None
 
 
-def _disjoint(found: Sequence[Detection]) -> tuple[Detection, ...]:
+def _joined(text: str, found: Sequence[Detection]) -> Iterator[Detection]:
+    """Several rules may see parts of one value: names that overlap are one, and an address goes on in the places that
+    follow it."""
+    yield from (value for value in found if value.label not in PARTS_OF_A_NAME | PARTS_OF_AN_ADDRESS)
+    for whole, parts, between in (("PERSON", PARTS_OF_A_NAME, _NOTHING), ("ADDRESS", PARTS_OF_AN_ADDRESS, _NEXT_PART)):
+        chain: list[Detection] = []
+        for value in sorted((value for value in found if value.label in parts), key=lambda d: (d.start, d.end)):
+            end = max((part.end for part in chain), default=0)
+            if chain and value.start >= end and not between.fullmatch(text, end, value.start):
+                yield from _as_one(chain, whole)
+                chain = []
+            chain.append(value)
+        yield from _as_one(chain, whole)
+
+
+def _as_one(chain: Sequence[Detection], label: str) -> Sequence[Detection]:
+    own = [value for value in chain if value.label == label]
+    if len(chain) < 2 or not own:
+        return chain
+    surest = max(own, key=lambda d: d.score)
+    return [replace(surest, start=chain[0].start, end=max(value.end for value in chain))]
+
+
+def _disjoint(found: Iterable[Detection]) -> tuple[Detection, ...]:
     """Where values overlap, the surest, then the longest, then the first of the tables.
 
     A web address gives way to what it holds, and stays.

@@ -1,0 +1,114 @@
+"""Writes the trained encoder as the product loads it: ONNX, weights in eight bits, without the embeddings of words.
+
+Those are the original's, and are read from where they lie. Input is the sum of all embeddings of each word piece, so
+the file holds what was trained and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+EPSILON, HEADS, LAYERS = 1e-12, 12, 6  # of all-MiniLM-L6-v2
+
+CONTRIB = "com.microsoft"  # operators of onnxruntime, that take several steps in one
+
+
+class Graph:
+    """A graph that grows by one operator after the other."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self.weights = weights
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def constant(self, name: str, value: np.ndarray) -> str:
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=np.float32), name))
+        return name
+
+    def weight(self, name: str) -> str:
+        return self.constant(name, self.weights[name])
+
+    def add(self, operator: str, inputs: list[str], name: str, domain: str = "", **options: Any) -> str:
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, domain=domain, **options))
+        return name
+
+    def product(self, states: str, name: str) -> str:
+        """Without the bias, which the next operator adds."""
+        return self.add("MatMul", [states, self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T)], name)
+
+    def norm(self, states: str, skipped: str, bias: str, name: str) -> str:
+        gain, shift = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
+        return self.add("SkipLayerNormalization", [states, skipped, gain, shift, bias], name, CONTRIB, epsilon=EPSILON)
+
+    def layer(self, states: str, number: int) -> str:
+        name = f"encoder.layer.{number}"
+        parts = [self.product(states, f"{name}.attention.self.{part}") for part in ("query", "key", "value")]
+        bias = np.concatenate(
+            [self.weights[f"{name}.attention.self.{part}.bias"] for part in ("query", "key", "value")]
+        )
+        bias_name = self.constant(f"{name}.attention.bias", bias)
+        seen = self.add("MultiHeadAttention", [*parts, bias_name], f"{name}.seen", CONTRIB, num_heads=HEADS)
+        output = f"{name}.attention.output"
+        states = self.norm(
+            self.product(seen, f"{output}.dense"), states, self.weight(f"{output}.dense.bias"), f"{output}.LayerNorm"
+        )
+        inner = self.product(states, f"{name}.intermediate.dense")
+        inner = self.add("BiasGelu", [inner, self.weight(f"{name}.intermediate.dense.bias")], f"{name}.inner", CONTRIB)
+        return self.norm(
+            self.product(inner, f"{name}.output.dense"),
+            states,
+            self.weight(f"{name}.output.dense.bias"),
+            f"{name}.output.LayerNorm",
+        )
+
+    def model(self) -> Any:
+        first = "embeddings.LayerNorm"
+        shape = self.add("Gather", [self.constant("shape.weight", self.weights["shape"]), "shape"], "shape.embedded")
+        before = self.add(
+            "Gather", [self.constant("before.weight", self.weights["before"]), "before"], "before.embedded"
+        )
+        told = self.add("Add", [shape, before], "told")
+        states = self.add("Add", ["embedded", told], "embedded.all")
+        states = self.add(
+            "LayerNormalization",
+            [states, self.weight(f"{first}.weight"), self.weight(f"{first}.bias")],
+            first,
+            epsilon=EPSILON,
+        )
+        for number in range(LAYERS):
+            states = self.layer(states, number)
+        tags = self.product(states, "tags")
+        self.add("Add", [tags, self.weight("tags.bias")], "scores")
+        size = len(self.weights["tags.bias"])
+        graph = helper.make_graph(
+            self.nodes, "tagger",
+            [
+                helper.make_tensor_value_info("embedded", TensorProto.FLOAT, ["rows", "pieces", 384]),
+                helper.make_tensor_value_info("shape", TensorProto.INT64, ["rows", "pieces"]),
+                helper.make_tensor_value_info("before", TensorProto.INT64, ["rows", "pieces"]),
+            ],
+            [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", "pieces", size])],
+            self.constants,
+        )  # fmt: skip
+        opsets = [helper.make_opsetid("", 17), helper.make_opsetid(CONTRIB, 1)]
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8)
+
+
+def export(weights: Mapping[str, np.ndarray], out: Path) -> None:
+    """Write the model in eight bits.
+
+    Seven bits of each weight are used: processors without VNNI add two products in sixteen bits, which eight overflow.
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    whole = out.with_suffix(".whole.onnx")
+    onnx.save(Graph(weights).model(), whole)
+    kinds = {"DefaultTensorType": TensorProto.FLOAT}
+    quantize_dynamic(whole, out, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8, extra_options=kinds)
+    whole.unlink()
