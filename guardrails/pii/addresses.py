@@ -106,7 +106,8 @@ ON_A_FORM = (
     r"(?m)^[ \t>*|-]{0,4}"
     r"(?i:(?:(?:home|postal|mailing|street|billing|delivery|shipping|residential|current)[ ])?address"
     r"|(?:wohn|post|liefer|rechnungs|heimat)?(?:adresse|anschrift)|adresse[ ]postale|wohnhaft|domicile"
-    r"|domicilio|dirección(?:[ ]postal)?)[ \t]{0,2}:[ \t]{0,3}(?P<value>[^\n:@|]{5,120}(?<![\s.,;]))(?=[ \t.,;]{0,4}$)"
+    r"|domicilio|dirección(?:[ ]postal)?)[ \t]{0,2}:[ \t]{0,20}"
+    r"(?P<value>[^\s:@|][^\n:@|]{4,120}(?<![\s.,;]))(?=[ \t.,;]{0,4}$)"
 )
 
 

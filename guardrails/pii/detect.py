@@ -26,8 +26,9 @@ BEFORE, AFTER = 300, 1000  # further characters of context; no value but a priva
 TIMEOUT_S = 5.0  # for one expression over one window; then the guard fails, and the text is withheld
 WORDS_BEFORE, WORDS_AFTER = 60, 30  # characters around a value in which a word that names it counts
 
-PRESIDIO_WITH_DIGITS = USED.keys() - {"EmailRecognizer"}
+DIGITLESS = frozenset({"EmailRecognizer", "PERSON", "URL", "MAC_ADDRESS", "SECRET"})  # recognizers, and labels of rules
 _DIGIT = re.compile(r"\d")
+_NUMBER = re.compile(r"\d|\bs/n\b", re.IGNORECASE)  # or that a house has none: "Calle Mayor, s/n"
 
 LOWEST = 0.4  # scores below it are not reported
 BESIDE_A_WORD = 0.65  # score of a value that rests on a word beside it; up to 0.2 more the nearer the word stands
@@ -82,6 +83,8 @@ PARTS_OF_A_NAME = frozenset({"PERSON"})
 PARTS_OF_AN_ADDRESS = frozenset({"ADDRESS", "LOCATION", "UK_POSTCODE", "CA_POSTAL_CODE"})
 _NOTHING = re.compile(r"(?!)")
 _NEXT_PART = re.compile(r"[\s,>]{1,5}")
+_BLOCK = re.compile(r"(?:\A|(?<!:)(?<!:[ \t])\n)[ \t>]*\Z")  # what comes next begins a line, and no label stands above
+_LINE = re.compile(r"[^\s>](?:[^\n]*[^\s])?")
 
 Scan = Callable[[str], Iterator[Detection]]
 
@@ -89,19 +92,31 @@ Scan = Callable[[str], Iterator[Detection]]
 class Detector:
     """All rules, compiled at first use. May be shared by threads; keeps nothing of the texts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, names: bool = True) -> None:
+        """
+        Args:
+            names: whether the trained tagger looks for names too; without it, patterns alone.
+        """
+        self._with_names = names
         self._loading = threading.Lock()
         self._of_digits: tuple[Scan, ...] = ()  # for values that cannot be without a digit: most texts have none
         self._of_all: tuple[Scan, ...] = ()
-        self._names: Scan
+        self._names: Scan = _nothing
 
     def load(self) -> None:
         """Import Presidio and compile now. Takes some seconds at the first call, nothing afterwards."""
         with self._loading:
             if not self._of_all:
-                self._names = _names()
-                self._of_digits = (*_presidio(PRESIDIO_WITH_DIGITS), _phones)
-                self._of_all = (*_presidio(USED.keys() - PRESIDIO_WITH_DIGITS), *_own())
+                self._names = _names() if self._with_names else _nothing
+                self._of_digits = (
+                    *_presidio(USED.keys() - DIGITLESS),
+                    *_own(rule for rule in RULES if rule.label not in DIGITLESS),
+                    _phones,
+                )
+                self._of_all = (
+                    *_presidio(USED.keys() & DIGITLESS),
+                    *_own(rule for rule in RULES if rule.label in DIGITLESS),
+                )
 
     def detect(self, text: str) -> tuple[Detection, ...]:
         """Personal values of any language, disguised ones too, in order.
@@ -131,7 +146,7 @@ class Detector:
         """Values that begin in the window; seen with what stands around it."""
         first = max(0, start - BEFORE)
         part = text[first : start + WINDOW + AFTER]
-        scans = (*self._of_digits, *self._of_all) if _DIGIT.search(part) else self._of_all
+        scans = (*self._of_digits, *self._of_all) if _NUMBER.search(part) else self._of_all
         for scan in scans:
             for value in scan(part):
                 if start <= value.start + first < start + WINDOW:
@@ -192,8 +207,8 @@ def _recognize(
             yield Detection(result.entity_type, value.start, value.stop, score, use.what)
 
 
-def _own() -> Iterator[Scan]:
-    for rule in RULES:
+def _own(rules: Iterable[Rule]) -> Iterator[Scan]:
+    for rule in rules:
         flags = 0 if rule.exact_case else re.IGNORECASE
         yield partial(_match, rule, _Strict(rule.shape, flags), _word(rule.words))
 
@@ -206,6 +221,10 @@ def _match(rule: Rule, shape: _Strict, word: re.Pattern[str], text: str) -> Iter
         score = _score(text, slice(start, end), rule.score, word, anywhere=not rule.words)
         if score >= LOWEST:
             yield Detection(rule.label, start, end, score, rule.what)
+
+
+def _nothing(text: str) -> Iterator[Detection]:
+    yield from ()
 
 
 def _names() -> Scan:
@@ -260,26 +279,39 @@ def _ending(words: Sequence[str]) -> re.Pattern[str] | None:
 
 
 def _joined(text: str, found: Sequence[Detection]) -> Iterator[Detection]:
-    """Several rules may see parts of one value: names that overlap are one, and an address goes on in the places that
-    follow it."""
+    """Several rules may see parts of one value: names that overlap are one; what goes on an address is one too."""
     yield from (value for value in found if value.label not in PARTS_OF_A_NAME | PARTS_OF_AN_ADDRESS)
-    for whole, parts, between in (("PERSON", PARTS_OF_A_NAME, _NOTHING), ("ADDRESS", PARTS_OF_AN_ADDRESS, _NEXT_PART)):
-        chain: list[Detection] = []
-        for value in sorted((value for value in found if value.label in parts), key=lambda d: (d.start, d.end)):
-            end = max((part.end for part in chain), default=0)
-            if chain and value.start >= end and not between.fullmatch(text, end, value.start):
-                yield from _as_one(chain, whole)
-                chain = []
-            chain.append(value)
-        yield from _as_one(chain, whole)
+    for chain in _chains(text, found, PARTS_OF_A_NAME, _NOTHING):
+        surest = max(chain, key=lambda d: d.score)
+        yield replace(surest, start=chain[0].start, end=max(value.end for value in chain))
+    for chain in _chains(text, found, PARTS_OF_AN_ADDRESS, _NEXT_PART):
+        addresses = [value for value in chain if value.label == "ADDRESS"]
+        yield from _whole_address(text, chain, max(addresses, key=lambda d: d.score)) if addresses else chain
 
 
-def _as_one(chain: Sequence[Detection], label: str) -> Sequence[Detection]:
-    own = [value for value in chain if value.label == label]
-    if len(chain) < 2 or not own:
-        return chain
-    surest = max(own, key=lambda d: d.score)
-    return [replace(surest, start=chain[0].start, end=max(value.end for value in chain))]
+def _whole_address(text: str, parts: Sequence[Detection], surest: Detection) -> Iterator[Detection]:
+    """One value in a sentence or behind a label; line by line in a block of its own, so that the lines stay."""
+    start, end = parts[0].start, max(value.end for value in parts)
+    if not _BLOCK.search(text[max(0, start - 200) : start]):
+        yield replace(surest, start=start, end=end)
+        return
+    for line in _LINE.finditer(text, start, end):
+        yield replace(surest, start=line.start(), end=line.end())
+
+
+def _chains(
+    text: str, found: Iterable[Detection], labels: Set[str], between: re.Pattern[str]
+) -> Iterator[list[Detection]]:
+    """Values of these labels that overlap, or have nothing else than that between them."""
+    chain: list[Detection] = []
+    for value in sorted((value for value in found if value.label in labels), key=lambda d: (d.start, d.end)):
+        end = max((part.end for part in chain), default=0)
+        if chain and value.start >= end and not between.fullmatch(text, end, value.start):
+            yield chain
+            chain = []
+        chain.append(value)
+    if chain:
+        yield chain
 
 
 def _disjoint(found: Iterable[Detection]) -> tuple[Detection, ...]:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,13 @@ TYPES = ("PERSON", "LOCATION", "ADDRESS", "ORGANIZATION", "NRP", "DATE_TIME", "A
 TAGS = ("O", *(f"{place}-{kind}" for kind in TYPES for place in "BI"))  # of each type: its first word, a further one
 
 PIECES = 254  # word pieces of one window, beside the marks of beginning and end
-OVERLAP = 64  # word pieces that neighbouring windows share
+OVERLAP = 48  # word pieces that neighbouring windows share
 SHAPES = 8  # kinds of ``shape``
 BEFORE = 4  # kinds of ``before``
+
+SLOWER = [
+    "SkipLayerNormFusion"
+]  # of onnxruntime's optimizers: its fused operator takes longer than the two it replaces
 
 # Halves of characters, from damaged input: the tokenizer refuses them. One for one, so that offsets stay.
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -114,9 +118,11 @@ class Tagger:
 class _Loaded:
     """The model as it lies in memory."""
 
-    def __init__(self, tokenizer: Any, session: Any, embeddings: dict[str, np.ndarray], thresholds: np.ndarray) -> None:
+    def __init__(
+        self, tokenizer: Any, session: Any, embeddings: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
+    ) -> None:
         self.tokenizer = tokenizer
-        self.thresholds = thresholds  # (types,)
+        self.thresholds = thresholds  # of each type; "@": of a person, for a word behind that sign
         self._session = session
         self._words = embeddings["embeddings.word_embeddings.weight"]
         self._places = embeddings["embeddings.position_embeddings.weight"]
@@ -139,7 +145,6 @@ class _Loaded:
 
 
 def _load() -> _Loaded:
-    import numpy as np
     import onnxruntime
     from safetensors.numpy import load_file
     from tokenizers import Tokenizer
@@ -156,11 +161,11 @@ def _load() -> _Loaded:
     tokenizer.no_padding()
     tokenizer.no_truncation()
     options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # threads that wait would slow the others
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    thresholds = np.array([card["thresholds"][kind] for kind in TYPES], dtype=np.float32)
-    return _Loaded(tokenizer, session, load_file(original), thresholds)
+    session = onnxruntime.InferenceSession(
+        model, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
+    )
+    return _Loaded(tokenizer, session, load_file(original), card["thresholds"])
 
 
 def read_words(tokenizer: Any, text: str) -> Words:
@@ -215,16 +220,19 @@ def before(gap: str) -> int:
     return 2 if "\n" in gap else int(bool(gap))
 
 
-def _spans(text: str, words: Words, probabilities: np.ndarray, thresholds: np.ndarray) -> Iterator[Tagged]:
+def _spans(text: str, words: Words, probabilities: np.ndarray, thresholds: Mapping[str, float]) -> Iterator[Tagged]:
     """Neighbouring words of one type as one span."""
     import numpy as np
 
     begins, goes_on = probabilities[:, 1::2], probabilities[:, 2::2]
     kinds = (begins + goes_on).argmax(axis=1)
     named = 1 - probabilities[:, 0]
-    every = np.arange(len(kinds))
-    is_one = named >= thresholds[kinds]
-    anew = begins[every, kinds] > goes_on[every, kinds]
+    is_one = named >= np.array([thresholds[kind] for kind in TYPES])[kinds]
+    anew = np.take_along_axis(begins > goes_on, kinds[:, None], axis=1)[:, 0]
+    person = TYPES.index("PERSON")
+    users = np.array([_is_user(text, start) for start, _ in words.offsets])
+    users &= (begins + goes_on)[:, person] >= thresholds["@"]
+    kinds[users], is_one[users], anew[users] = person, True, True
     at = 0
     while at < len(kinds):
         if not is_one[at]:
@@ -233,9 +241,14 @@ def _spans(text: str, words: Words, probabilities: np.ndarray, thresholds: np.nd
         end = at + 1
         while end < len(kinds) and is_one[end] and kinds[end] == kinds[at] and not anew[end]:
             end += 1
-        begin = int(words.offsets[at, 0])
-        start = begin - (begin > 0 and text[begin - 1] == "@")  # a user's name with its sign
+        start = int(words.offsets[at, 0])
+        start -= _is_user(text, start)
         stop = int(words.offsets[end - 1, 1])
         if any(map(str.isalnum, text[start:stop])):
             yield Tagged(TYPES[kinds[at]], start, stop, float(named[at:end].mean()))
         at = end
+
+
+def _is_user(text: str, start: int) -> bool:
+    """Whether the word there is a user's name, "@ada"; no part of an e-mail address."""
+    return text[start - 1 : start] == "@" and not text[max(0, start - 2) : start - 1].isalnum()

@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-EPSILON, HEADS, LAYERS = 1e-12, 12, 6  # of all-MiniLM-L6-v2
+EPSILON, HEADS, LAYERS = 1e-12, 12, 4  # of all-MiniLM-L6-v2, whose two last layers are left out
 
 CONTRIB = "com.microsoft"  # operators of onnxruntime, that take several steps in one
 
@@ -39,12 +39,18 @@ class Graph:
         return name
 
     def product(self, states: str, name: str) -> str:
-        """Without the bias, which the next operator adds."""
+        """Without the bias."""
         return self.add("MatMul", [states, self.constant(f"{name}.weight", self.weights[f"{name}.weight"].T)], name)
 
-    def norm(self, states: str, skipped: str, bias: str, name: str) -> str:
-        gain, shift = self.weight(f"{name}.weight"), self.weight(f"{name}.bias")
-        return self.add("SkipLayerNormalization", [states, skipped, gain, shift, bias], name, CONTRIB, epsilon=EPSILON)
+    def norm(self, states: str, name: str) -> str:
+        inputs = [states, self.weight(f"{name}.weight"), self.weight(f"{name}.bias")]
+        return self.add("LayerNormalization", inputs, name, epsilon=EPSILON)
+
+    def output(self, states: str, skipped: str, name: str) -> str:
+        """A dense layer, and what went round it."""
+        dense = self.product(states, f"{name}.dense")
+        dense = self.add("Add", [dense, self.weight(f"{name}.dense.bias")], f"{name}.biased")
+        return self.norm(self.add("Add", [dense, skipped], f"{name}.sum"), f"{name}.LayerNorm")
 
     def layer(self, states: str, number: int) -> str:
         name = f"encoder.layer.{number}"
@@ -54,33 +60,18 @@ class Graph:
         )
         bias_name = self.constant(f"{name}.attention.bias", bias)
         seen = self.add("MultiHeadAttention", [*parts, bias_name], f"{name}.seen", CONTRIB, num_heads=HEADS)
-        output = f"{name}.attention.output"
-        states = self.norm(
-            self.product(seen, f"{output}.dense"), states, self.weight(f"{output}.dense.bias"), f"{output}.LayerNorm"
-        )
+        states = self.output(seen, states, f"{name}.attention.output")
         inner = self.product(states, f"{name}.intermediate.dense")
         inner = self.add("BiasGelu", [inner, self.weight(f"{name}.intermediate.dense.bias")], f"{name}.inner", CONTRIB)
-        return self.norm(
-            self.product(inner, f"{name}.output.dense"),
-            states,
-            self.weight(f"{name}.output.dense.bias"),
-            f"{name}.output.LayerNorm",
-        )
+        return self.output(inner, states, f"{name}.output")
 
     def model(self) -> Any:
-        first = "embeddings.LayerNorm"
         shape = self.add("Gather", [self.constant("shape.weight", self.weights["shape"]), "shape"], "shape.embedded")
         before = self.add(
             "Gather", [self.constant("before.weight", self.weights["before"]), "before"], "before.embedded"
         )
         told = self.add("Add", [shape, before], "told")
-        states = self.add("Add", ["embedded", told], "embedded.all")
-        states = self.add(
-            "LayerNormalization",
-            [states, self.weight(f"{first}.weight"), self.weight(f"{first}.bias")],
-            first,
-            epsilon=EPSILON,
-        )
+        states = self.norm(self.add("Add", ["embedded", told], "embedded.all"), "embeddings.LayerNorm")
         for number in range(LAYERS):
             states = self.layer(states, number)
         tags = self.product(states, "tags")

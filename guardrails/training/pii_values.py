@@ -28,7 +28,7 @@ LABELS = {
 # Slots that Faker fills: its method, and the locale if it is not one of the language's.
 FAKED = {
     "city": ("city", None), "country": ("country", "first"), "zip": ("postcode", None), "firm": ("company", None),
-    "street": ("street_address", None), "phone": ("phone_number", None), "iban": ("iban", None),
+    "phone": ("phone_number", None), "iban": ("iban", None),
     "profession": ("job", "en_US"), "state": ("state_abbr", "en_US"), "url": ("url", "en_US"),
     "card": ("credit_card_number", "en_US"), "username": ("user_name", "en_US"),
 }  # fmt: skip
@@ -127,6 +127,17 @@ class Values:
         locale = self.one(HOME[language]) if chance < 0.9 else self.one(LISTS["cultures"])
         city = self.one(self._pool(locale, "city"))
         return city.upper() if self.random.random() < 0.1 else city
+
+    def _street(self, language: str) -> str:
+        if self.random.random() < 0.2:
+            return self.value("street_abroad", language)
+        if language in LISTED["street"]:
+            return self.filled(self.one(LISTED["street"][language]), language)
+        return self.one(self._pool(self.one(HOME[language]), "street_address"))
+
+    def _hole(self, language: str) -> str:
+        """A place of a form letter that nobody has filled: it names nothing."""
+        return "{" + self.value("placeholder", language) + "}"
 
     def _region(self, language: str) -> str:
         return self.one(self._pool(HOME[language][0], REGIONS.get(language, "state")))

@@ -153,7 +153,7 @@ def test_no_hidden_character_survives(text: str, found: list[tuple[int, int]]) -
 
 
 def policy_with(**lists: list[str]) -> Policy:
-    values = POLICY.model_dump()
+    values = POLICY.model_dump(exclude_unset=True)
     return Policy.model_validate(values | {"personal_data": values["personal_data"] | lists})
 
 
@@ -208,7 +208,7 @@ def test_a_failure_that_the_policy_leaves_open_is_flagged_and_not_withheld() -> 
 
 
 def test_a_card_keeps_its_last_four_where_the_policy_masks() -> None:
-    values = POLICY.model_dump()
+    values = POLICY.model_dump(exclude_unset=True)
     rules = [{"entities": ["CREDIT_CARD"], "action": "mask"}]
     masking = Policy.model_validate(values | {"personal_data": values["personal_data"] | {"rules": rules}})
     text = "Card 4111 1111 1111 1111 please"

@@ -329,9 +329,10 @@ STORY = "The report on Falcon was written by Tamara Ilieva and Owen Pritchard fo
 
 
 def shown(text: str, allow: Iterable[str] = (), deny: Iterable[str] = ()) -> str:
-    """What a reader sees of a sentence that repeats a document, under the general preset with these lists."""
+    """What a reader sees of a sentence that repeats a document, under the general preset without its rule for names."""
     general = load()
-    about = general.personal_data.model_copy(update={"allow": frozenset(allow), "deny": frozenset(deny)})
+    lists = {"allow": frozenset(allow), "deny": frozenset(deny)}
+    about = general.personal_data.model_copy(update={"rules": (), **lists})
     gate = Gate(Checks([GUARD], seconds=60), general.model_copy(update={"personal_data": about}))
     return gate.sentence(text, Context("Who wrote it?", evidence=(Evidence("1", text),))).shown.text
 
