@@ -12,7 +12,8 @@ import threading
 from collections import OrderedDict
 from dataclasses import astuple
 
-from guardrails.pii.detect import Detection, DetectionTimeout, Detector
+from guardrails.pii.detect import DetectionTimeout, Detector
+from guardrails.pii.detection import Detection
 from guardrails.process import Child, ChildFailed, ChildTimeout, serve
 
 logger = logging.getLogger(__name__)

@@ -10,16 +10,18 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from guardrails.canonical import Folded, views
+from guardrails.pii.detection import WHAT, Detection
 from guardrails.pii.domains import keep_presidio_offline
+from guardrails.pii.overlaps import disjoint, joined, united
 from guardrails.pii.patterns import RULES, Rule
 from guardrails.pii.phones import phones
-from guardrails.pii.recognizers import COMPANIES, USED, Use
+from guardrails.pii.recognizers import USED, Use
 
 WINDOW = 4000  # characters looked at together: bounds what an expression can cost, whatever the text's length
 BEFORE, AFTER = 300, 1000  # further characters of context; no value but a private key is longer
@@ -48,43 +50,9 @@ SHAPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
-    """One personal value. Holds where it is, never the value."""
-
-    label: str
-    start: int  # characters, end exclusive
-    end: int
-    score: float
-    what: str  # for an auditor, as in "looks like ..."
-    view: int = 0  # the first of ``canonical.views`` in which it is seen; 0: as written
-    view_start: int = 0  # where it stands there, if disguised
-    view_end: int = 0
-
-
 class DetectionTimeout(Exception):
     """An expression took too long; the text has not been checked."""
 
-
-WHAT = {
-    "PERSON": "a person's name",
-    "LOCATION": "a place",
-    "ADDRESS": "an address",
-    "ORGANIZATION": "an organisation",
-    "NRP": "a nationality, religion or political group",
-    "DATE_TIME": "a date or time",
-    "AGE": "an age",
-    "TITLE": "a title",
-}
-# Labels of values that a policy may well show: one of them never takes the place of a value found plain.
-WEAK = frozenset({"URL", "DATE_TIME", "LOCATION", "ORGANIZATION", "NRP", "TITLE", "AGE"}) | COMPANIES
-
-PARTS_OF_A_NAME = frozenset({"PERSON"})
-PARTS_OF_AN_ADDRESS = frozenset({"ADDRESS", "LOCATION", "UK_POSTCODE", "CA_POSTAL_CODE"})
-_NOTHING = re.compile(r"(?!)")
-_NEXT_PART = re.compile(r"[\s,>]{1,5}")
-_BLOCK = re.compile(r"(?:\A|(?<!:)(?<!:[ \t])\n)[ \t>]*\Z")  # what comes next begins a line, and no label stands above
-_LINE = re.compile(r"[^\s>](?:[^\n]*[^\s])?")
 
 Scan = Callable[[str], Iterator[Detection]]
 
@@ -132,7 +100,7 @@ class Detector:
             for number, view in enumerate(others, start=1)
             for value in self.plain(view.text)
         )
-        return _united(self.plain(plain.text), disguised)
+        return united(self.plain(plain.text), disguised)
 
     def plain(self, text: str) -> tuple[Detection, ...]:
         """As ``detect``, of the text as written alone."""
@@ -140,7 +108,7 @@ class Detector:
         found = list(self._names(text))
         for start in range(0, len(text), WINDOW):
             found += self._window(text, start)
-        return _disjoint(_joined(text, found))
+        return disjoint(joined(text, found))
 
     def _window(self, text: str, start: int) -> Iterator[Detection]:
         """Values that begin in the window; seen with what stands around it."""
@@ -278,56 +246,6 @@ def _ending(words: Sequence[str]) -> re.Pattern[str] | None:
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})[\s.:#]*$", re.IGNORECASE) if words else None
 
 
-def _joined(text: str, found: Sequence[Detection]) -> Iterator[Detection]:
-    """Several rules may see parts of one value: names that overlap are one; what goes on an address is one too."""
-    yield from (value for value in found if value.label not in PARTS_OF_A_NAME | PARTS_OF_AN_ADDRESS)
-    for chain in _chains(text, found, PARTS_OF_A_NAME, _NOTHING):
-        surest = max(chain, key=lambda d: d.score)
-        yield replace(surest, start=chain[0].start, end=max(value.end for value in chain))
-    for chain in _chains(text, found, PARTS_OF_AN_ADDRESS, _NEXT_PART):
-        addresses = [value for value in chain if value.label == "ADDRESS"]
-        yield from _whole_address(text, chain, max(addresses, key=lambda d: d.score)) if addresses else chain
-
-
-def _whole_address(text: str, parts: Sequence[Detection], surest: Detection) -> Iterator[Detection]:
-    """One value in a sentence or behind a label; line by line in a block of its own, so that the lines stay."""
-    start, end = parts[0].start, max(value.end for value in parts)
-    if not _BLOCK.search(text[max(0, start - 200) : start]):
-        yield replace(surest, start=start, end=end)
-        return
-    for line in _LINE.finditer(text, start, end):
-        yield replace(surest, start=line.start(), end=line.end())
-
-
-def _chains(
-    text: str, found: Iterable[Detection], labels: Set[str], between: re.Pattern[str]
-) -> Iterator[list[Detection]]:
-    """Values of these labels that overlap, or have nothing else than that between them."""
-    chain: list[Detection] = []
-    for value in sorted((value for value in found if value.label in labels), key=lambda d: (d.start, d.end)):
-        end = max((part.end for part in chain), default=0)
-        if chain and value.start >= end and not between.fullmatch(text, end, value.start):
-            yield chain
-            chain = []
-        chain.append(value)
-    if chain:
-        yield chain
-
-
-def _disjoint(found: Iterable[Detection]) -> tuple[Detection, ...]:
-    """Where values overlap, the surest, then the longest, then the first of the tables.
-
-    A web address gives way to what it holds, and stays.
-    """
-    kept: list[Detection] = []
-    for value in sorted(found, key=lambda d: (d.label == "URL", -d.score, d.start - d.end)):
-        overlapping = [other for other in kept if value.start < other.end and other.start < value.end]
-        holds_them = all(value.start <= other.start and other.end <= value.end for other in overlapping)
-        if not overlapping or (value.label == "URL" and holds_them and all(o.label != "URL" for o in overlapping)):
-            kept.append(value)
-    return tuple(sorted(kept, key=lambda d: (d.start, d.end)))
-
-
 def reading(text: str, found: Detection) -> str:
     """The value as it reads without its disguise."""
     if not found.view:
@@ -339,22 +257,3 @@ def reading(text: str, found: Detection) -> str:
 def _placed(value: Detection, view: Folded, number: int) -> Detection:
     start, end = view.original(value.start, value.end)
     return replace(value, start=start, end=end, view=number, view_start=value.start, view_end=value.end)
-
-
-def _united(plain: Sequence[Detection], disguised: Iterable[Detection]) -> tuple[Detection, ...]:
-    """What is found plain, and what a disguise hides besides: a whole value in place of the part that shows."""
-    kept = list(plain)
-    for value in disguised:
-        if any(other.start <= value.start and value.end <= other.end and _outranks(other, value) for other in kept):
-            continue
-        kept = [
-            other
-            for other in kept
-            if not (value.start <= other.start and other.end <= value.end and _outranks(value, other))
-        ]
-        kept.append(value)
-    return tuple(sorted(kept, key=lambda d: (d.start, d.end)))
-
-
-def _outranks(one: Detection, other: Detection) -> bool:
-    return one.label == other.label or one.label not in WEAK

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from guardrails.canonical import views
 from guardrails.pii.child import ChildDetector
-from guardrails.pii.detect import LOWEST, Detection, Detector, reading
+from guardrails.pii.detect import LOWEST, Detector, reading
+from guardrails.pii.detection import Detection
 from guardrails.types import Context, Finding, Origin, Stage
 
 WHENCE = {

@@ -38,10 +38,15 @@ DATE = (
     rf"|\b(?:{_DAY}(?:\.|st|nd|rd|th|er)?\s+(?:of\s+|de\s+)?)?{MONTHS},?\s+(?:del?\s+)?{_YEAR}\b"
     rf"|\b{MONTHS}\s+{_DAY}(?:st|nd|rd|th)?,?\s+{_YEAR}\b)"
 )
-BIRTH = (
-    "born", "birth", "dob", "geboren", "geb.", "geburts", "nacid", "nacimiento", "né le", "née le", "naissance",
-    "nato il",
-)  # fmt: skip
+_BIRTH = (
+    r"(?:born|birth\w*|d\.?o\.?b|geboren|geb\.|geburts\w*|nacid[oa]|nacimiento|née?\sle|naissance|nat[oa]\sil|geboortedatum"
+    r"|nascita|nascimento|nascid[oa])"
+)
+# The first date behind the word, in its line or the next one unless that has a label of its own; or just before it.
+DATE_OF_BIRTH = (
+    rf"(?<=(?<!\w){_BIRTH}[^\d\n]{{0,40}}(?:\n[^\d\n:]{{0,24}})?){DATE}"
+    rf"|{DATE}(?=[^\d\n.]{{0,30}}\bgeboren|\s?\(\s?{_BIRTH})"
+)
 
 # Ages that can only be a person's; the age limits of a rule name nobody. Of "34 years old" the number counts, elsewhere
 # its unit too: so the public data sets label them.
@@ -197,7 +202,7 @@ RULES: tuple[Rule, ...] = (
         "CREDIT_CARD", "a payment card number", r"\b\d(?:[ -]?\d){11,18}\b", valid=luhn,
         words=("card", "visa", "mastercard", "amex", "maestro", "karte", "kreditkarte", "tarjeta", "carte"),
     ),
-    Rule("DATE_OF_BIRTH", "a date of birth", DATE, score=0.7, words=BIRTH),
+    Rule("DATE_OF_BIRTH", "a date of birth", DATE_OF_BIRTH, score=0.75),
     Rule("ADDRESS", "an address", WITH_TOWN, score=0.9, exact_case=True),
     Rule("ADDRESS", "an address", STREET, score=0.7, exact_case=True),
     Rule("ADDRESS", "an address", ON_A_FORM, score=0.8, valid=on_a_form, exact_case=True),

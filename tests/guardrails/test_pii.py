@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from presidio_analyzer import EntityRecognizer
 
 from guardrails.pii import DetectionTimeout, Detector, PiiGuard
-from guardrails.pii.detect import WEAK, WINDOW, _Strict, reading
+from guardrails.pii.detect import WINDOW, _Strict, reading
+from guardrails.pii.detection import WEAK
 from guardrails.pii.patterns import RULES
 from guardrails.pii.recognizers import COMPANIES, OFF, USED
 from guardrails.types import Context, Evidence, Origin
