@@ -32,12 +32,12 @@ OVERLAP = 48  # word pieces that neighbouring windows share
 SHAPES = 8  # kinds of ``shape``
 BEFORE = 4  # kinds of ``before``
 
-SLOWER = [
-    "SkipLayerNormFusion"
-]  # of onnxruntime's optimizers: its fused operator takes longer than the two it replaces
+# Of onnxruntime's optimizers: its fused operator takes longer than the two it replaces.
+SLOWER = ["SkipLayerNormFusion"]
 
 # Halves of characters, from damaged input: the tokenizer refuses them. One for one, so that offsets stay.
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_WORD = re.compile(r"[^\W\d_]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,9 +244,14 @@ def _spans(text: str, words: Words, probabilities: np.ndarray, thresholds: Mappi
         start = int(words.offsets[at, 0])
         start -= _is_user(text, start)
         stop = int(words.offsets[end - 1, 1])
-        if any(map(str.isalnum, text[start:stop])):
+        if _may_be(TYPES[kinds[at]], text[start:stop]):
             yield Tagged(TYPES[kinds[at]], start, stop, float(named[at:end].mean()))
         at = end
+
+
+def _may_be(kind: str, value: str) -> bool:
+    """Initials alone are nobody's name: they are numbers of parts, countries, units."""
+    return bool(_WORD.search(value)) if kind == "PERSON" else any(map(str.isalnum, value))
 
 
 def _is_user(text: str, start: int) -> bool:

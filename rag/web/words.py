@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from guardrails.types import Action
 
 PERSONAL_DATA = {
+    "ADDRESS": "address",
+    "AGE": "age",
     "CREDIT_CARD": "card number",
     "CRYPTO": "wallet address",
     "DATE_OF_BIRTH": "date of birth",
@@ -16,8 +18,7 @@ PERSONAL_DATA = {
     "EMPLOYEE_ID": "staff number",
     "IBAN_CODE": "bank account",
     "IP_ADDRESS": "IP address",
-    "LOCATION": "address",
-    "ADDRESS": "address",
+    "LOCATION": "place",
     "MAC_ADDRESS": "device address",
     "MEDICAL_LICENSE": "medical licence",
     "NATIONAL_ID": "national ID number",
@@ -28,6 +29,7 @@ PERSONAL_DATA = {
     "PERSON": "name",
     "PHONE_NUMBER": "phone number",
     "SECRET": "secret",
+    "TITLE": "title",
     "UK_NHS": "NHS number",
     "UK_NINO": "national insurance number",
     "URL": "web address",
