@@ -249,11 +249,15 @@ def _environment(walk: Walk) -> dict[str, str]:
 
 
 def _policy(walk: Walk) -> Path:
-    """The general preset, but that the guards which judge a text as a whole flag alone: planted texts must get far."""
+    """The general preset, but that names are hidden too, and that what judges a text as a whole flags alone.
+
+    Planted texts must get far.
+    """
     general = (PRESETS / "general.toml").read_text(encoding="utf-8")
     file = walk.folder / "general.toml"
     for word in ("quarantine", "drop"):
         general = general.replace(f'= "{word}"', '= "flag"')
+    general = general.replace('origins = ["document"]\naction = "show"', 'origins = ["document"]\naction = "redact"', 1)
     file.write_text(general, encoding="utf-8")
     return file
 

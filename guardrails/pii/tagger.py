@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
@@ -145,6 +146,7 @@ class _Loaded:
 
 
 def _load() -> _Loaded:
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else importing it writes a device's number into the home, and reports
     import onnxruntime
     from safetensors.numpy import load_file
     from tokenizers import Tokenizer

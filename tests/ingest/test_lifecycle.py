@@ -237,7 +237,7 @@ def test_two_ingestions_at_once_follow_each_other(index: Kept, tmp_path: Path) -
     for number in range(3):
         index.write(f"mine{number}.md", f"# Mine {number}\n\nA rule, {number}.\n")
         (other / f"theirs{number}.md").write_text(f"# Theirs {number}\n\nA rule, {number}.\n", encoding="utf-8")
-    index.encoder.pause = 0.4
+    index.encoder.pause = 1.5
     runs = [
         Run(lambda cancelled, place=place: index.ingestion([place], cancelled)) for place in (index.documents, other)
     ]

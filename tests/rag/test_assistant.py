@@ -116,7 +116,7 @@ def test_an_invention_is_replaced_by_the_documents_words(house: House) -> None:
     assert (outcome(shown), notices(shown)) == ("quoted", [QUOTED_UNSUPPORTED])
     assert "Unicorns" not in text_of(shown)
     record = ReviewDesk(house.log).queue(LOCAL_READER)[0]
-    assert record.reasons == ("not supported",)
+    assert "not supported" in record.reasons
 
 
 def test_an_invented_sentence_is_left_out_and_said(house: House) -> None:

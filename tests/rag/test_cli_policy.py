@@ -170,7 +170,7 @@ def test_the_audience_of_a_rule_is_shown(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     said = candor("show", str(file)).stdout
-    row = next(line for line in said.splitlines() if "1. all kinds" in line)
+    row = next(line for line in said.splitlines() if "2. all kinds" in line)
     assert row.split("│")[-2].strip() == "hr"
     assert "below 0.8: shown with a mark" in said
     assert "and those of x.org" in said
