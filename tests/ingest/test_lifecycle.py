@@ -241,8 +241,11 @@ def test_two_ingestions_at_once_follow_each_other(index: Kept, tmp_path: Path) -
     runs = [
         Run(lambda cancelled, place=place: index.ingestion([place], cancelled)) for place in (index.documents, other)
     ]
-    waited = [step.waiting for run in runs for step in run.follow()]
-    assert any(waited)
+    waited = False
+    while not all(run.over for run in runs):
+        waited = waited or any(run.now.waiting for run in runs)
+        time.sleep(0.02)
+    assert waited
     assert [sum(one.state == "added" for one in run.files) for run in runs] == [3, 3]
     assert index.sound()
 
