@@ -230,7 +230,7 @@ def test_a_model_outside_sees_no_personal_data(house: House) -> None:
 def test_what_a_reader_may_not_read_is_never_found(house: House) -> None:
     question = "What is the salary band of a senior engineer?"
     stranger = house.ask(question, ScriptedModel("52 000 to 61 000 pounds."))
-    assert "52" not in repr(stranger)
+    assert "52 000" not in repr(stranger)  # "52" alone may stand in the name of the turn
     assert "Salary" not in repr(stranger)
     hr = replace(LOCAL_READER, id="hr", groups=LOCAL_READER.groups | {"hr"})
     assert "52 000" in text_of(house.ask(question, None, reader=hr))
