@@ -43,9 +43,10 @@ _BIRTH = (
     r"|nascita|nascimento|nascid[oa])"
 )
 # The first date behind the word, in its line or the next one unless that has a label of its own; or just before it.
+# Whether a date begins here is asked first: looking behind at every character took most of the time of all rules.
 DATE_OF_BIRTH = (
-    rf"(?<=(?<!\w){_BIRTH}[^\d\n]{{0,40}}(?:\n[^\d\n:]{{0,24}})?){DATE}"
-    rf"|{DATE}(?=[^\d\n.]{{0,30}}\bgeboren|\s?\(\s?{_BIRTH})"
+    rf"(?={DATE})(?:(?<=(?<!\w){_BIRTH}[^\d\n]{{0,40}}(?:\n[^\d\n:]{{0,24}})?){DATE}"
+    rf"|{DATE}(?=[^\d\n.]{{0,30}}\bgeboren|\s?\(\s?{_BIRTH}))"
 )
 
 # Ages that can only be a person's; the age limits of a rule name nobody. Of "34 years old" the number counts, elsewhere
