@@ -1,23 +1,18 @@
 """Finds names of people, places and organisations, and what else has no certain shape: a head on the embedding model.
 
-``guardrails/models/pii.onnx`` holds the layers of all-MiniLM-L6-v2 as ``guardrails/training/pii.py`` trained them, in
-eight bits a weight; ``pii.json`` beside it is their card. The embeddings of words are the original's, and are read
-from where they lie. The model reads no capitals and no line ends, so both are told to it beside the words.
+``guardrails/models/pii.onnx`` holds the layers of all-MiniLM-L6-v2 as ``guardrails/training/pii.py`` trained them. The
+model reads no capitals and no line ends, so both are told to it beside the words.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from guardrails.weights import MINILM, WeightsError
+from guardrails.trained import PIECES, Trained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,13 +23,9 @@ CARD = MODEL.with_suffix(".json")
 TYPES = ("PERSON", "LOCATION", "ADDRESS", "ORGANIZATION", "NRP", "DATE_TIME", "AGE", "TITLE")
 TAGS = ("O", *(f"{place}-{kind}" for kind in TYPES for place in "BI"))  # of each type: its first word, a further one
 
-PIECES = 254  # word pieces of one window, beside the marks of beginning and end
 OVERLAP = 48  # word pieces that neighbouring windows share
 SHAPES = 8  # kinds of ``shape``
 BEFORE = 4  # kinds of ``before``
-
-# Of onnxruntime's optimizers: its fused operator takes longer than the two it replaces.
-SLOWER = ["SkipLayerNormFusion"]
 
 # Halves of characters, from damaged input: the tokenizer refuses them. One for one, so that offsets stay.
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -63,14 +54,10 @@ class Tagged:
 
 
 class Tagger:
-    """Loads at first use; may be shared by threads; keeps nothing of the texts.
-
-    The same text always gets the same tags: a window is read alone, so nothing else can change how it is rounded.
-    """
+    """Loads at first use; may be shared by threads; keeps nothing of the texts."""
 
     def __init__(self) -> None:
-        self._loading = threading.Lock()
-        self._loaded: _Loaded | None = None
+        self._model = Trained(MODEL)
 
     def load(self) -> None:
         """Read the files now.
@@ -78,7 +65,7 @@ class Tagger:
         Raises:
             WeightsError: a file is missing or altered.
         """
-        self._model()
+        self._model.load()
 
     def tag(self, text: str) -> list[Tagged]:
         """What the text names, in order; none overlap.
@@ -86,17 +73,11 @@ class Tagger:
         Raises:
             WeightsError: at first use, a file is missing or altered.
         """
-        model = self._model()
-        words = read_words(model.tokenizer, text)
-        return list(_spans(text, words, self._probabilities(model, words), model.thresholds)) if len(words.ids) else []
+        words = read_words(self._model.tokenizer, text)
+        thresholds = self._model.card["thresholds"]  # of each type; "@": of a person, for a word behind that sign
+        return list(_spans(text, words, self._probabilities(words), thresholds)) if len(words.ids) else []
 
-    def _model(self) -> _Loaded:
-        with self._loading:
-            if self._loaded is None:
-                self._loaded = _load()
-            return self._loaded
-
-    def _probabilities(self, model: _Loaded, words: Words) -> np.ndarray:
+    def _probabilities(self, words: Words) -> np.ndarray:
         """(words, tags): each word as the window sees it in which it stands furthest from an edge."""
         import numpy as np
 
@@ -104,7 +85,9 @@ class Tagger:
         centred = np.full(len(words.ids), -1)
         for first in range(0, max(1, len(words.ids) - OVERLAP), PIECES - OVERLAP):
             place = slice(first, first + PIECES)
-            found = model.scores(words, place)
+            word = words.word[place]
+            told = {"shape": words.shapes[word], "before": words.before[word]}
+            found = self._model.scores(words.ids[place], told)[1:-1]
             margin = np.minimum(np.arange(len(found)), np.arange(len(found))[::-1])
             better = margin > centred[place]
             scores[place][better] = found[better]
@@ -114,60 +97,6 @@ class Tagger:
         odds = np.exp(means - means.max(axis=1, keepdims=True))
         probabilities: np.ndarray = odds / odds.sum(axis=1, keepdims=True)
         return probabilities
-
-
-class _Loaded:
-    """The model as it lies in memory."""
-
-    def __init__(
-        self, tokenizer: Any, session: Any, embeddings: Mapping[str, np.ndarray], thresholds: Mapping[str, float]
-    ) -> None:
-        self.tokenizer = tokenizer
-        self.thresholds = thresholds  # of each type; "@": of a person, for a word behind that sign
-        self._session = session
-        self._words = embeddings["embeddings.word_embeddings.weight"]
-        self._places = embeddings["embeddings.position_embeddings.weight"]
-        self._places = self._places + embeddings["embeddings.token_type_embeddings.weight"][0]
-        self._marks = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
-
-    def scores(self, words: Words, place: slice) -> np.ndarray:
-        """(pieces of the window, tags), before they are made probabilities."""
-        import numpy as np
-
-        first, last = self._marks
-        ids = np.concatenate(([first], words.ids[place], [last]))
-        word = words.word[place]
-        features = np.zeros((2, len(ids)), dtype=np.int64)
-        features[0, 1:-1], features[1, 1:-1] = words.shapes[word], words.before[word]
-        embedded = self._words[ids] + self._places[: len(ids)]
-        told = {"embedded": embedded[None], "shape": features[:1], "before": features[1:]}
-        found: np.ndarray = self._session.run(None, told)[0][0, 1:-1]
-        return found
-
-
-def _load() -> _Loaded:
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else importing it writes a device's number into the home, and reports
-    import onnxruntime
-    from safetensors.numpy import load_file
-    from tokenizers import Tokenizer
-
-    card = json.loads(CARD.read_text(encoding="utf-8"))
-    try:
-        model = MODEL.read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{MODEL.name} is missing beside the guards; run deploy/run again") from error
-    if (found := hashlib.sha256(model).hexdigest()) != card["sha256"]:
-        raise WeightsError(f"{MODEL.name} has SHA-256 {found[:12]}…, not {card['sha256'][:12]}…; run deploy/run again")
-    original = MINILM.verified()
-    tokenizer = Tokenizer.from_file(str(original.with_name("tokenizer.json")))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model, options, providers=["CPUExecutionProvider"], disabled_optimizers=SLOWER
-    )
-    return _Loaded(tokenizer, session, load_file(original), card["thresholds"])
 
 
 def read_words(tokenizer: Any, text: str) -> Words:

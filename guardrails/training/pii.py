@@ -14,22 +14,32 @@ import hashlib
 import json
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
-from torch.nn.functional import embedding, gelu, layer_norm, linear, log_softmax, scaled_dot_product_attention
+from torch.nn.functional import linear, log_softmax
 
-from guardrails.pii.tagger import BEFORE, CARD, MODEL, PIECES, SHAPES, TAGS, Words, read_words
-from guardrails.training.pii_export import EPSILON, HEADS, LAYERS, export
+from guardrails.pii.tagger import BEFORE, CARD, MODEL, SHAPES, TAGS, Words, read_words
+from guardrails.trained import PIECES
+from guardrails.training.export import export
+from guardrails.training.minilm import (
+    BEGIN,
+    END,
+    MASK,
+    WIDTH,
+    Tensors,
+    original,
+    original_tokenizer,
+    states,
+    to_train,
+)
 from guardrails.training.pii_rows import SETS, Labelled, labelled_by_spacy, one_round, public, templates
-from guardrails.weights import MINILM
 
-WIDTH = 384  # of all-MiniLM-L6-v2
+LAYERS = 4
 
 # The rate falls to its lowest over the first rounds; then it is raised by half, and falls over the rest.
 STAGES = (3, 6)
@@ -37,52 +47,7 @@ AVERAGED = (3, 5, 6)  # rounds whose weights' mean is kept: it finds more names 
 RATE = 3e-4
 WARM = 0.06  # share of steps in which the rate rises
 PIECES_OF_BATCH = 2048
-FIXED = "embeddings.word_embeddings", "embeddings.position_embeddings", "embeddings.token_type_embeddings"
-UNUSED = "pooler", *(f"encoder.layer.{number}." for number in range(LAYERS, 6))
-BEGIN, END, MASK = 101, 102, 103  # word pieces: the marks of a text, and what hides another
 DROPPED = 0.1  # share of word pieces hidden, so that what stands around a word counts
-
-
-def scores(weights: Tensors, ids: torch.Tensor, mask: torch.Tensor, features: torch.Tensor) -> torch.Tensor:
-    """The encoder's last layer for each word piece.
-
-    Args:
-        weights: of the layers as ``all-MiniLM-L6-v2`` names them, and of the features.
-        ids: (rows, pieces).
-        mask: (rows, pieces): true where there is a piece.
-        features: (rows, pieces, 2): shape and before, each of a piece's word.
-
-    Returns:
-        (rows, pieces, WIDTH).
-    """
-
-    def norm(states: torch.Tensor, name: str) -> torch.Tensor:
-        return layer_norm(states, (WIDTH,), weights[f"{name}.weight"], weights[f"{name}.bias"], EPSILON)
-
-    def product(states: torch.Tensor, name: str) -> torch.Tensor:
-        return linear(states.to(weights[f"{name}.weight"].dtype), weights[f"{name}.weight"], weights[f"{name}.bias"])
-
-    rows, pieces = ids.shape
-    states = embedding(ids, weights["embeddings.word_embeddings.weight"]).float()
-    states = states + weights["embeddings.position_embeddings.weight"][:pieces]
-    states = states + weights["embeddings.token_type_embeddings.weight"][0]
-    states = states + embedding(features[..., 0], weights["shape"]) + embedding(features[..., 1], weights["before"])
-    states = norm(states, "embeddings.LayerNorm")
-    visible = mask[:, None, None, :] if not bool(mask.all()) else None
-    for number in range(LAYERS):
-        name = f"encoder.layer.{number}"
-        query, key, value = (
-            product(states, f"{name}.attention.self.{part}").view(rows, pieces, HEADS, -1).transpose(1, 2)
-            for part in ("query", "key", "value")
-        )
-        seen = scaled_dot_product_attention(query, key, value, attn_mask=visible)
-        seen = product(seen.transpose(1, 2).reshape(rows, pieces, WIDTH), f"{name}.attention.output.dense")
-        states = norm(states + seen.float(), f"{name}.attention.output.LayerNorm")
-        inner = gelu(product(states, f"{name}.intermediate.dense"))
-        states = norm(states + product(inner, f"{name}.output.dense").float(), f"{name}.output.LayerNorm")
-    return states
-
-
 # Probability of being any name from which a word is reported, by what it would be; "@": of being a person's, for a
 # user's name. Chosen on the development parts.
 THRESHOLDS = {
@@ -102,7 +67,6 @@ LIMITS = [
     "historical French newspapers and social media are read worse than plain prose",
     "a company that bears a person's name, and a person whose name is a word, are told apart by the sentence alone",
 ]
-Tensors = Mapping[str, torch.Tensor]
 Item = tuple[Words, torch.Tensor]
 
 
@@ -165,8 +129,9 @@ def tag_scores(weights: Tensors, batch: Sequence[Words], hide: float = 0.0) -> t
     ids, mask, features, of, count = tensors(batch)
     if hide:
         ids = torch.where((torch.rand(ids.shape) < hide) & (of < count), torch.full_like(ids, MASK), ids)
-    states = scores(weights, ids, mask, features).reshape(-1, WIDTH)
-    sums = torch.zeros(count + 1, WIDTH).index_add(0, of.reshape(-1), states)
+    told = {"shape": features[..., 0], "before": features[..., 1]}
+    found = states(weights, ids, mask, told).reshape(-1, WIDTH)
+    sums = torch.zeros(count + 1, WIDTH).index_add(0, of.reshape(-1), found)
     sizes = torch.zeros(count + 1).index_add(0, of.reshape(-1), torch.ones(of.numel()))
     means = sums[:count] / sizes[:count, None]
     return linear(means, weights["tags.weight"], weights["tags.bias"])
@@ -175,8 +140,7 @@ def tag_scores(weights: Tensors, batch: Sequence[Words], hide: float = 0.0) -> t
 def fresh() -> dict[str, torch.Tensor]:
     """The original weights, and new ones for what was added."""
     torch.manual_seed(1)
-    weights = {name: value.float() for name, value in load_file(MINILM.verified()).items() if value.is_floating_point()}
-    weights = {name: value for name, value in weights.items() if not name.startswith(UNUSED)}
+    weights = original(LAYERS)
     weights["shape"] = torch.randn(SHAPES, WIDTH) * 0.02
     weights["before"] = torch.randn(BEFORE, WIDTH) * 0.02
     weights["tags.weight"] = torch.randn(len(TAGS), WIDTH) * 0.02
@@ -186,15 +150,13 @@ def fresh() -> dict[str, torch.Tensor]:
 
 def train(data: Path, out: Path, rounds: int) -> None:
     """Keep each round's weights in ``out``; an interrupted training goes on from them."""
-    tokenizer = Tokenizer.from_file(str(MINILM.path.with_name("tokenizer.json")))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
+    tokenizer = original_tokenizer()
     silver = labelled_by_spacy(data)
     weights = fresh()
     done = max((int(file.stem.removeprefix("round")) for file in out.glob("round*.safetensors")), default=0)
     if done:
         weights |= load_file(out / f"round{done}.safetensors")
-    trained = {name: value.requires_grad_() for name, value in weights.items() if not name.startswith(FIXED)}
+    trained = to_train(weights)
     optimizer = torch.optim.AdamW(
         [
             {"params": [value for value in trained.values() if value.ndim > 1], "weight_decay": 0.01},
@@ -274,7 +236,8 @@ def main() -> None:
     random.seed(1)
     for rounds in STAGES:
         train(chosen.data, chosen.out, rounds)
-    export({name: value.detach().numpy() for name, value in mean_weights(chosen.out).items()}, MODEL)
+    weights = {name: value.detach().numpy() for name, value in mean_weights(chosen.out).items()}
+    export(weights, ("shape", "before"), "tags", MODEL)
     write_card(chosen.data)
 
 

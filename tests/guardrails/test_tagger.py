@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 
 from guardrails.pii import tagger
 from guardrails.pii.names import NameRecognizer
-from guardrails.pii.tagger import CARD, MODEL, OVERLAP, PIECES, TYPES, Tagger, before, shape
+from guardrails.pii.tagger import CARD, MODEL, OVERLAP, TYPES, Tagger, before, shape
+from guardrails.trained import PIECES
 from guardrails.weights import WeightsError
 
 TAGGER = Tagger()
@@ -28,12 +30,14 @@ def test_the_card_says_what_the_file_is() -> None:
 def test_an_altered_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     altered = tmp_path / "pii.onnx"
     altered.write_bytes(MODEL.read_bytes()[:-1] + b"\0")
+    shutil.copy(CARD, tmp_path)
     monkeypatch.setattr(tagger, "MODEL", altered)
     with pytest.raises(WeightsError, match=r"pii\.onnx has SHA-256 .* run deploy/run again"):
         Tagger().load()
 
 
 def test_a_missing_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(CARD, tmp_path)
     monkeypatch.setattr(tagger, "MODEL", tmp_path / "pii.onnx")
     with pytest.raises(WeightsError, match=r"pii\.onnx is missing"):
         Tagger().load()

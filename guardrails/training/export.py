@@ -6,7 +6,7 @@ the file holds what was trained and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-EPSILON, HEADS, LAYERS = 1e-12, 12, 4  # of all-MiniLM-L6-v2, whose two last layers are left out
+from guardrails.training.minilm import EPSILON, HEADS, WIDTH, layers_of
 
 CONTRIB = "com.microsoft"  # operators of onnxruntime, that take several steps in one
 
@@ -65,24 +65,25 @@ class Graph:
         inner = self.add("BiasGelu", [inner, self.weight(f"{name}.intermediate.dense.bias")], f"{name}.inner", CONTRIB)
         return self.output(inner, states, f"{name}.output")
 
-    def model(self) -> Any:
-        shape = self.add("Gather", [self.constant("shape.weight", self.weights["shape"]), "shape"], "shape.embedded")
-        before = self.add(
-            "Gather", [self.constant("before.weight", self.weights["before"]), "before"], "before.embedded"
-        )
-        told = self.add("Add", [shape, before], "told")
-        states = self.norm(self.add("Add", ["embedded", told], "embedded.all"), "embeddings.LayerNorm")
-        for number in range(LAYERS):
+    def told(self, features: Sequence[str]) -> str:
+        """What is embedded beside the words."""
+        found = [
+            self.add("Gather", [self.constant(f"{name}.weight", self.weights[name]), name], f"{name}.embedded")
+            for name in features
+        ]
+        return self.add("Sum", found, "told")
+
+    def model(self, features: Sequence[str], output: str) -> Any:
+        states = self.norm(self.add("Add", ["embedded", self.told(features)], "embedded.all"), "embeddings.LayerNorm")
+        for number in range(layers_of(self.weights)):
             states = self.layer(states, number)
-        tags = self.product(states, "tags")
-        self.add("Add", [tags, self.weight("tags.bias")], "scores")
-        size = len(self.weights["tags.bias"])
+        self.add("Add", [self.product(states, output), self.weight(f"{output}.bias")], "scores")
+        size = len(self.weights[f"{output}.bias"])
         graph = helper.make_graph(
-            self.nodes, "tagger",
+            self.nodes, output,
             [
-                helper.make_tensor_value_info("embedded", TensorProto.FLOAT, ["rows", "pieces", 384]),
-                helper.make_tensor_value_info("shape", TensorProto.INT64, ["rows", "pieces"]),
-                helper.make_tensor_value_info("before", TensorProto.INT64, ["rows", "pieces"]),
+                helper.make_tensor_value_info("embedded", TensorProto.FLOAT, ["rows", "pieces", WIDTH]),
+                *(helper.make_tensor_value_info(name, TensorProto.INT64, ["rows", "pieces"]) for name in features),
             ],
             [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["rows", "pieces", size])],
             self.constants,
@@ -91,15 +92,19 @@ class Graph:
         return helper.make_model(graph, opset_imports=opsets, ir_version=8)
 
 
-def export(weights: Mapping[str, np.ndarray], out: Path) -> None:
+def export(weights: Mapping[str, np.ndarray], features: Sequence[str], output: str, out: Path) -> None:
     """Write the model in eight bits.
+
+    Args:
+        features: names of the weights that embed what is told beside the words.
+        output: name of the last layer.
 
     Seven bits of each weight are used: processors without VNNI add two products in sixteen bits, which eight overflow.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     whole = out.with_suffix(".whole.onnx")
-    onnx.save(Graph(weights).model(), whole)
+    onnx.save(Graph(weights).model(features, output), whole)
     kinds = {"DefaultTensorType": TensorProto.FLOAT}
     quantize_dynamic(whole, out, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8, extra_options=kinds)
     whole.unlink()
