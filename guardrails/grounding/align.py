@@ -5,12 +5,14 @@ Knows nothing of thresholds. What it finds is a handful of numbers by name, for 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from guardrails.grounding.numbers import Number, numbers, same, supported
+from guardrails.grounding.numbers import Number, numbers, other_unit, supported
+from guardrails.grounding.roles import Deed, deeds, exchanged
 from guardrails.grounding.words import Word, is_negation, words
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ class Reading:
         return found
 
     @cached_property
+    def deeds(self) -> list[Deed]:
+        return deeds(self.text, self.words)
+
+    @cached_property
     def negations(self) -> list[tuple[Word, Word]]:
         """Each negation, and the content word that it denies: the next one, or the one before where none follows."""
         found = []
@@ -68,8 +74,14 @@ class Match:
     local: np.ndarray  # (n,) bool: the one or two sentences that fit best, or the question, have the word
     paired: np.ndarray  # (n - 1,) bool: the word and its successor stand together there too
     wrong_numbers: tuple[Number, ...]
+    wrong_units: tuple[Number, ...]  # of those: what fits best has them, measured in something else
     negated: bool  # what fits best says the opposite
+    exchanged: tuple[Deed, ...]  # what fits best has them the other way round
     topic: float  # cosine of what the sentence and the best fitting sentences are about
+
+    @property
+    def opposed(self) -> bool:
+        return self.negated or bool(self.exchanged)
 
     @property
     def held(self) -> float:
@@ -87,7 +99,9 @@ class Match:
             self.local | other.local,
             self.paired | other.paired,
             wrong,
+            tuple(number for number in wrong if number in (*self.wrong_units, *other.wrong_units)),
             self.negated or other.negated,
+            tuple(dict.fromkeys((*self.exchanged, *other.exchanged))),
             max(self.topic, other.topic),
         )
 
@@ -102,7 +116,7 @@ class Features:
     off_topic: float  # 1 - cosine of the whole
     numbers: float  # numbers that do not occur, at most two
     names: float  # names that do not occur, at most two
-    negated: float  # 1 when the passage says the opposite
+    negated: float  # 1 when the passage says the opposite, or has doer and done to exchanged
 
 
 NAMES = tuple(field.name for field in fields(Features))
@@ -128,7 +142,9 @@ def match(sentence: Reading, passage: Reading, question: Reading) -> Match:
         local,
         _paired(content, passage, question),
         wrong,
+        _wrong_units(wrong, passage, window),
         bool(len(local) and local.mean() >= SAME_WORDS) and _negated(sentence, passage, window),
+        exchanged(sentence.deeds, [deed for deed in passage.deeds if window[0] <= deed.sentence <= window[1]]),
         _topic(sentence, passage, window),
     )
 
@@ -145,7 +161,7 @@ def features(sentence: Reading, found: Match) -> Features:
         off_topic=1 - found.topic,
         numbers=float(min(2, len(found.wrong_numbers))),
         names=float(min(2, sum(word.name for word, is_new in zip(sentence.content, new, strict=True) if is_new))),
-        negated=float(found.negated),
+        negated=float(found.opposed),
     )
 
 
@@ -186,22 +202,9 @@ def _sentence_at(passage: Reading, start: int) -> int:
     return next((word.sentence for word in passage.words if word.end > start), 0)
 
 
-def _said(number: Number, sentence: Reading, passage: Reading) -> bool:
-    """Whether the passage has the number with its unit, or in a sentence that shares a word with ours.
-
-    Some number stands in nearly any passage: thirty days are not supported by thirty chairs.
-    """
-    keys = {word.key for word in sentence.content}
-    for other in passage.numbers:
-        if same(number, other):
-            at = _sentence_at(passage, other.start)
-            if (number.unit and number.unit == other.unit) or _shares(at, keys, passage):
-                return True
-    return False
-
-
-def _shares(index: int, keys: set[str], passage: Reading) -> bool:
-    return any(word.sentence == index and word.key in keys for word in passage.content)
+def _wrong_units(wrong: Iterable[Number], passage: Reading, window: tuple[int, int]) -> tuple[Number, ...]:
+    here = [n for n in passage.numbers if window[0] <= _sentence_at(passage, n.start) <= window[1]]
+    return tuple(number for number in wrong if other_unit(number, here))
 
 
 def _stands_in(key: str, passage: Reading, window: tuple[int, int]) -> bool:

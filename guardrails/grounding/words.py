@@ -46,6 +46,16 @@ NEGATIONS = _split(
     pas jamais sans aucun aucune personne rien ni non
     """
 )
+# Before a name at the start of a sentence, and no part of it: "Call Anna Weiss".
+BEFORE_NAMES = _split(
+    """
+    add according apply ask book bring call check choose click consult contact copy despite download e-mail email enter
+    fill find follow following forward get give hand include including inform install join let like log meet message
+    near notify open phone press print read remind report request return ring search see select send sign speak start
+    submit take talk tell text thank turn unlike upload use using visit write
+    appelez contactez demandez écrivez voyez llame contacte pregunte escriba consulte
+    """
+)
 GERMAN_MARKS = _split("der die das und ist nicht ein eine den dem für mit")  # where every noun has a capital
 
 _WORD = re.compile(r"\w+(?:[’'.-]\w+)*", re.UNICODE)  # noqa: RUF001 - the apostrophe that word processors write
@@ -86,11 +96,10 @@ def words(text: str) -> list[Word]:
 
 
 def _named(word: Word, following: Word | None) -> Word:
-    """A sentence's first word is part of a name when a name follows directly: "Bob Miller"."""
-    begins = word.content and not word.name and following is not None and following.name
-    return (
-        replace(word, name=True) if begins and following and following.start - word.end == 1 and word.capital else word
-    )
+    """A sentence's first word is part of a name when a name follows directly: "Bob Miller", not "Call Bob"."""
+    begins = word.content and word.capital and not word.name and word.text not in BEFORE_NAMES
+    named = begins and following is not None and following.name and following.start - word.end == 1
+    return replace(word, name=True) if named else word
 
 
 def _word(match: re.Match[str], sentence: int, *, first: bool, german: bool) -> Word:
