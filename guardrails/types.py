@@ -56,7 +56,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters ``start`` to ``end`` (exclusive) of the evidence with this id, and what they do to the finding's text."""
+    """Characters ``start`` to ``end`` (exclusive) of the evidence with this id, and what they say of a sentence."""
 
     evidence_id: str
     start: int
@@ -81,8 +81,7 @@ class Finding:
     threshold: float  # the setting that score was compared with
     reason: str  # one sentence for an auditor
     origin: Origin | None = None  # personal data only
-    support: tuple[Span, ...] = ()  # grounding only: the words of the evidence that say it; of an unsupported text, those
-    # of the passage that comes nearest
+    support: tuple[Span, ...] = ()  # grounding only: the words of the evidence that say it, or those that come nearest
 
 
 @dataclass(frozen=True, slots=True)

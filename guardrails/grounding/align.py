@@ -5,6 +5,7 @@ Knows nothing of thresholds. What it finds is a handful of numbers by name, for 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from guardrails.encoder import WordVectors
 
 NEAR = 3  # content words between two neighbours of the sentence that still stand together in the passage
+NOT_ONLY = frozenset(
+    {"only", "just", "merely", "nur", "solo", "sólo", "seulement"}
+)  # what follows is said all the same
 CLAUSE = 4  # words from a negation to what it denies
 SAME_WORDS = 0.7  # share of a sentence's words that a passage must have for a negation to turn its meaning round
+_BETWEEN = re.compile(r"[,;:!?…()\[\]<>\"“”„«»–—]+|\.\s")  # noqa: RUF001 - marks as they are written
 
 
 class Reading:
@@ -52,11 +57,18 @@ class Reading:
         return deeds(self.text, self.words)
 
     @cached_property
+    def clauses(self) -> list[tuple[int, int]]:
+        """Characters of the whole, and of each part between marks that has words enough to say something by itself."""
+        marks = [0, *(found.end() for found in _BETWEEN.finditer(self.text)), len(self.text)]
+        parts = [part for part in pairwise(marks) if sum(_inside(word, part) for word in self.content) > 1]
+        return list(dict.fromkeys([(0, len(self.text)), *parts]))
+
+    @cached_property
     def negations(self) -> list[tuple[Word, Word]]:
         """Each negation, and the content word that it denies: the next one, or the one before where none follows."""
         found = []
         for at, word in enumerate(self.words):
-            if is_negation(word.text):
+            if is_negation(word.text) and not any(w.text in NOT_ONLY for w in self.words[at + 1 : at + 2]):
                 after = (w for w in self.words[at + 1 : at + 1 + CLAUSE] if w.content and w.sentence == word.sentence)
                 before = (w for w in reversed(self.words[max(0, at - CLAUSE) : at]) if w.content)
                 denied = next(after, None) or next(before, None)
@@ -75,13 +87,23 @@ class Match:
     paired: np.ndarray  # (n - 1,) bool: the word and its successor stand together there too
     wrong_numbers: tuple[Number, ...]
     wrong_units: tuple[Number, ...]  # of those: what fits best has them, measured in something else
-    negated: bool  # what fits best says the opposite
+    denied: np.ndarray  # (n,) bool: the word is of a clause of which what fits best says the opposite
     exchanged: tuple[Deed, ...]  # what fits best has them the other way round
     topic: float  # cosine of what the sentence and the best fitting sentences are about
 
     @property
+    def negated(self) -> bool:
+        return bool(self.denied.any())
+
+    @property
     def opposed(self) -> bool:
+        """What fits best says the opposite."""
         return self.negated or bool(self.exchanged)
+
+    def outweighs(self, other: Match) -> bool:
+        """Whether this one says the opposite of something that the other has fewer words of."""
+        about = self.denied if self.negated else slice(None)
+        return self.opposed and self.local[about].mean() > other.local[about].mean()
 
     @property
     def held(self) -> float:
@@ -100,7 +122,7 @@ class Match:
             self.paired | other.paired,
             wrong,
             tuple(number for number in wrong if number in (*self.wrong_units, *other.wrong_units)),
-            self.negated or other.negated,
+            self.denied | other.denied,
             tuple(dict.fromkeys((*self.exchanged, *other.exchanged))),
             max(self.topic, other.topic),
         )
@@ -143,7 +165,7 @@ def match(sentence: Reading, passage: Reading, question: Reading) -> Match:
         _paired(content, passage, question),
         wrong,
         _wrong_units(wrong, passage, window),
-        bool(len(local) and local.mean() >= SAME_WORDS) and _negated(sentence, passage, window),
+        _denied(sentence, passage, asked),
         exchanged(sentence.deeds, [deed for deed in passage.deeds if window[0] <= deed.sentence <= window[1]]),
         _topic(sentence, passage, window),
     )
@@ -165,9 +187,13 @@ def features(sentence: Reading, found: Match) -> Features:
     )
 
 
-def best_window(sentence: Reading, passage: Reading) -> tuple[int, int]:
-    """First and last sentence of the passage that share the most with the sentence: one, or two neighbours."""
-    has = _shared(sentence, passage)
+def best_window(sentence: Reading, passage: Reading, part: tuple[int, int] | None = None) -> tuple[int, int]:
+    """First and last sentence of the passage that share the most with the sentence: one, or two neighbours.
+
+    Args:
+        part: characters of the sentence that alone count.
+    """
+    has = _shared(sentence, passage, part or (0, len(sentence.text)))
     if not has:
         return 0, 0
 
@@ -182,17 +208,19 @@ def best_window(sentence: Reading, passage: Reading) -> tuple[int, int]:
 _WORTH = {"content": 1.0, "number": 1.0, "function": 0.2}  # function words decide between sentences alike otherwise
 
 
-def _shared(sentence: Reading, passage: Reading) -> dict[int, set[tuple[str, str]]]:
-    """What each sentence of the passage has of the sentence: kind of word and word."""
+def _shared(sentence: Reading, passage: Reading, part: tuple[int, int]) -> dict[int, set[tuple[str, str]]]:
+    """What each sentence of the passage has of that part of the sentence: kind of word and word."""
     keys = {
-        word.key: "content" if word.content else "function" for word in sentence.words if not is_negation(word.text)
+        word.key: "content" if word.content else "function"
+        for word in sentence.words
+        if not is_negation(word.text) and _inside(word, part)
     }
     has: dict[int, set[tuple[str, str]]] = {}
     for word in passage.words:
         if word.key in keys:
             has.setdefault(word.sentence, set()).add((keys[word.key], word.key))
     for number in sentence.numbers:
-        for other in passage.numbers:
+        for other in passage.numbers if _inside(number, part) else ():
             if supported(number, [other]):
                 has.setdefault(_sentence_at(passage, other.start), set()).add(("number", str(number.values)))
     return has
@@ -233,10 +261,34 @@ def _together(one: str, other: str, text: Reading) -> bool:
     return any(abs(a - b) <= NEAR for a in text.places.get(one, ()) for b in text.places.get(other, ()))
 
 
-def _negated(sentence: Reading, passage: Reading, window: tuple[int, int]) -> bool:
+def _inside(word: Word | Number, part: tuple[int, int]) -> bool:
+    return part[0] <= word.start < part[1]
+
+
+def _denied(sentence: Reading, passage: Reading, asked: np.ndarray) -> np.ndarray:
+    """Clause by clause, so that words around a claim do not hide that the passage says its opposite."""
+    import numpy as np
+
+    denied = np.zeros(len(sentence.content), dtype=bool)
+    for part in sentence.clauses if passage.negations or sentence.negations else ():
+        window = best_window(sentence, passage, part)
+        mine = np.array([_inside(word, part) for word in sentence.content], dtype=bool)
+        held = [
+            known or _stands_in(word.key, passage, window)
+            for word, known, is_mine in zip(sentence.content, asked, mine, strict=True)
+            if is_mine
+        ]
+        whole = part == sentence.clauses[0]
+        fits = sum(held) >= SAME_WORDS * len(held) if whole else all(held) and window[0] == window[1]
+        if held and fits and _negated(sentence, passage, part, window):
+            denied |= mine
+    return denied
+
+
+def _negated(sentence: Reading, passage: Reading, part: tuple[int, int], window: tuple[int, int]) -> bool:
     """Whether one of the two denies a word that both have, and the other says it."""
-    here = [word for word in passage.content if window[0] <= word.sentence <= window[1]]
-    both = {word.key for word in here} & {word.key for word in sentence.content}
+    here = {word.key for word in passage.content if window[0] <= word.sentence <= window[1]}
+    both = here & {word.key for word in sentence.content if _inside(word, part)}
     denied_here = {denied.key for _, denied in passage.negations if window[0] <= denied.sentence <= window[1]}
     denied = {denied.key for _, denied in sentence.negations}
     return bool(both & (denied_here ^ denied))

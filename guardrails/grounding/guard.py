@@ -172,7 +172,7 @@ def judge(sentence: Reading, question: Reading, passages: Sequence[Reading], by:
         found = match(sentence, passage, question)
         alone.append(Judged((place,), found, by.unsupported(features(sentence, found))))
     alone.sort(key=lambda judged: judged.unsupported)
-    opposite = [judged for judged in alone if judged.match.opposed and judged.match.held > alone[0].match.held]
+    opposite = [judged for judged in alone if judged.match.outweighs(alone[0].match)]
     if opposite:
         return [opposite[0], *(judged for judged in alone if judged is not opposite[0])]
     best = alone[0]
@@ -185,7 +185,7 @@ def judge(sentence: Reading, question: Reading, passages: Sequence[Reading], by:
 
 
 def contradicts(sentence: Reading, passage: Reading, found: Match) -> bool:
-    """Whether a passage says otherwise, rather than nothing: about the same, with another number, unit or doer, or not."""
+    """Whether a passage says otherwise, rather than nothing: the same with another number, unit or doer, or denied."""
     if found.opposed or found.wrong_units:
         return True
     first, last = best_window(sentence, passage)

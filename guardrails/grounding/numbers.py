@@ -73,7 +73,7 @@ UNITS: dict[str, str] = {
         "millimetre": "mm millimetre millimetres millimeter millimeters",
         "centimetre": "cm centimetre centimetres centimeter centimeters zentimeter",
         "metre": "metre metres meter meters metern metro metros mètre mètres",
-        "kilometre": "km kilometre kilometres kilometer kilometers kilometern kilómetro kilómetros kilomètre kilomètres",
+        "kilometre": "km kilometre kilometres kilometer kilometers kilometern kilómetro kilómetros kilomètre",
         "mile": "mile miles meile meilen milla millas",
         "foot": "ft foot feet",
         "gram": "gram grams gramm gramo gramos gramme grammes",

@@ -10,22 +10,27 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guardrails.grounding.words import Word, is_negation
+from guardrails.grounding.words import Word, is_negation, split
 
-_BE = frozenset("is are was were be been being wird werden wurde wurden es son fue fueron est sont".split())
-_BY = frozenset("by von por par".split())
-_BEFORE = _BE | frozenset(  # may stand between who does it and what they do
-    "will would shall should can could may might must has have had do does did also always only then kann muss soll "
-    "darf hat haben puede debe ha han peut doit".split()
+_BE = split("is are was were be been being wird werden wurde wurden es son fue fueron est sont")
+_BY = split("by von por par")
+_BEFORE = _BE | split(  # may stand between who does it and what they do
+    """
+    will would shall should can could may might must has have had do does did also always only then
+    kann muss soll darf hat haben puede debe ha han peut doit
+    """
 )
-_ARTICLES = frozenset(
-    "the a an his her its their our your my this that these those every each any all der die das den dem ein eine einen "
-    "einem einer el la los las un una le les".split()
+_ARTICLES = split(
+    """
+    the a an his her its their our your my this that these those every each any all
+    der die das den dem ein eine einen einem einer el la los las un una le les
+    """
 )
-# What both do to each other.
-_MUTUAL = frozenset(
-    "marry married marries meet meets met equal equals resemble resembles border borders match matches join joins "
-    "joined contact contacts face faces faced fight fights fought play plays played versus".split()
+_MUTUAL = split(  # what both do to each other
+    """
+    marry married marries meet meets met equal equals resemble resembles border borders match matches join joins
+    joined contact contacts face faces faced fight fights fought play plays played versus
+    """
 )
 _APART = re.compile(r"[^\w\s'’-]")  # noqa: RUF001 - the apostrophe that word processors write
 LONGEST = 3  # words of one part: "the annual leave request"
