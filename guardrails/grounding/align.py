@@ -58,7 +58,9 @@ class Reading:
 
     @cached_property
     def clauses(self) -> list[tuple[int, int]]:
-        """Characters of the whole, and of each part between marks that has words enough to say something by itself."""
+        """Characters of the whole; of one sentence also each part between marks with words enough to say something."""
+        if not self.words or self.words[-1].sentence:
+            return [(0, len(self.text))]
         marks = [0, *(found.end() for found in _BETWEEN.finditer(self.text)), len(self.text)]
         parts = [part for part in pairwise(marks) if sum(_inside(word, part) for word in self.content) > 1]
         return list(dict.fromkeys([(0, len(self.text)), *parts]))
@@ -270,7 +272,8 @@ def _denied(sentence: Reading, passage: Reading, asked: np.ndarray) -> np.ndarra
     import numpy as np
 
     denied = np.zeros(len(sentence.content), dtype=bool)
-    for part in sentence.clauses if passage.negations or sentence.negations else ():
+    in_question = {word.key for _, word in (*sentence.negations, *passage.negations)} & sentence.places.keys()
+    for part in sentence.clauses if in_question else ():
         window = best_window(sentence, passage, part)
         mine = np.array([_inside(word, part) for word in sentence.content], dtype=bool)
         held = [
