@@ -167,6 +167,49 @@ def test_marks_say_what_was_done_and_why(opened: Opened, address: str, candor: C
         assert page.get_by_text("One sentence was left out, because no passage supports it.").is_visible()
 
 
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
+def test_the_deciding_words_show_beside_a_sentence_that_is_pointed_at(
+    opened: Opened, address: str, candor: Candor, width: int, dark: bool
+) -> None:
+    with opened(address, width=width, dark=dark) as page:
+        ask(page, "How much leave?")
+        peek = page.locator(".peek >> nth=0")
+        assert peek.is_hidden()
+        place = page.evaluate("(({x, y}) => [x + 20, y + 10])(document.querySelector('.said').getClientRects()[0])")
+        page.mouse.move(*place)
+        peek.wait_for(state="visible")
+        assert peek.locator("mark").inner_text() == "entitled to 28 days of paid leave"
+        box = peek.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        page.keyboard.press("Escape")
+        peek.wait_for(state="hidden")
+        page.click(".body .cite >> nth=0")  # what shows beside the sentence does not lie over its number
+        assert page.locator(".source:popover-open").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_deciding_words_show_with_the_keyboard_alone(opened: Opened, address: str, candor: Candor) -> None:
+    with opened(address) as page:
+        ask(page, "How much leave?")
+        page.focus(".body .flag-sign")
+        page.keyboard.press("Tab")
+        assert "contradicts" in page.evaluate("document.activeElement.className")
+        described = page.evaluate("document.activeElement.getAttribute('aria-describedby')")
+        peek = page.locator(f"#{described}")
+        peek.wait_for(state="visible")
+        assert "contradicts this sentence" in peek.inner_text()
+        page.keyboard.press("Escape")
+        peek.wait_for(state="hidden")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        assert peek.is_hidden()  # the focus has not left the sentence
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        peek.wait_for(state="visible")
+
+
 def test_a_refusal_names_the_nearest_documents(opened: Opened, address: str, candor: Candor) -> None:
     with opened(address) as page:
         ask(page, "What was our turnover on the moon?")
