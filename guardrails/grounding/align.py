@@ -58,9 +58,7 @@ class Reading:
 
     @cached_property
     def clauses(self) -> list[tuple[int, int]]:
-        """Characters of the whole; of one sentence also each part between marks with words enough to say something."""
-        if not self.words or self.words[-1].sentence:
-            return [(0, len(self.text))]
+        """Characters of the whole, and of each part between marks with words enough to say something by itself."""
         marks = [0, *(found.end() for found in _BETWEEN.finditer(self.text)), len(self.text)]
         parts = [part for part in pairwise(marks) if sum(_inside(word, part) for word in self.content) > 1]
         return list(dict.fromkeys([(0, len(self.text)), *parts]))
@@ -276,16 +274,23 @@ def _denied(sentence: Reading, passage: Reading, asked: np.ndarray) -> np.ndarra
     for part in sentence.clauses if in_question else ():
         window = best_window(sentence, passage, part)
         mine = np.array([_inside(word, part) for word in sentence.content], dtype=bool)
-        held = [
-            known or _stands_in(word.key, passage, window)
-            for word, known, is_mine in zip(sentence.content, asked, mine, strict=True)
-            if is_mine
-        ]
-        whole = part == sentence.clauses[0]
-        fits = sum(held) >= SAME_WORDS * len(held) if whole else all(held) and window[0] == window[1]
-        if held and fits and _negated(sentence, passage, part, window):
+        held = asked | np.array([_stands_in(word.key, passage, window) for word in sentence.content], dtype=bool)
+        if part == sentence.clauses[0]:
+            fits = bool(held.any()) and held.mean() >= SAME_WORDS
+        else:
+            fits = window[0] == window[1] and held[mine].all() and _by_itself(sentence, passage, mine)
+        if fits and _negated(sentence, passage, part, window):
             denied |= mine
     return denied
+
+
+def _by_itself(sentence: Reading, passage: Reading, mine: np.ndarray) -> bool:
+    """Whether a clause is to be read alone: in one sentence, or where nothing else of several is in the passage.
+
+    Of several sentences that retell a passage, one denies now and then what another says.
+    """
+    others = (word for word, is_mine in zip(sentence.content, mine, strict=True) if not is_mine)
+    return not sentence.words[-1].sentence or not any(word.key in passage.places for word in others)
 
 
 def _negated(sentence: Reading, passage: Reading, part: tuple[int, int], window: tuple[int, int]) -> bool:

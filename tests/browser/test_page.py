@@ -59,7 +59,7 @@ def test_an_answer_opens_its_source_at_the_supporting_words(opened: Opened, addr
         assert "hr/annual-leave-2025.md, page 2" in source.inner_text()
         page.keyboard.press("Escape")
         assert source.count() == 0
-        assert page.evaluate("document.activeElement.className") == "cite"
+        assert page.evaluate("document.activeElement.matches('.cite')")
         assert page.locator(".sources li").count() == 2
         assert page.get_by_text("An AI answers; check the sources.").is_visible()
 
@@ -159,7 +159,7 @@ def test_stopping_in_the_middle_keeps_what_is_shown(opened: Opened, address: str
 def test_marks_say_what_was_done_and_why(opened: Opened, address: str, candor: Candor) -> None:
     with opened(address, width=390, height=844) as page:
         ask(page, "How much leave?")
-        assert page.locator(".body .pill").inner_text() == "phone number hidden"
+        assert page.locator(".body button.pill").inner_text() == "phone number hidden"
         page.click(".flag-sign")
         assert page.locator(".why:popover-open").inner_text() == "The passages do not contain the number 18."
         assert page.locator(".flagged").inner_text() == "18"
