@@ -157,7 +157,7 @@ def _parts(number: Number) -> tuple[Number, ...]:
     if number.unit != "date":
         return (number,)
     months = replace(number, values=tuple(value // 100 for value in number.values), unit="month of the year")
-    days = replace(number, values=tuple(value % 100 for value in number.values), unit="")
+    days = replace(number, values=tuple(value % 100 for value in number.values), unit="day of the month")
     return number, months, days
 
 
