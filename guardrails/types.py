@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 Kind = Literal["pii", "supported", "unsupported", "injection", "harm", "output", "guard_failed"]
 Stage = Literal["question", "passage", "sentence"]  # what a text is: a reader's message, a source, part of an answer
+Verdict = Literal["supports", "does not support", "contradicts"]
 Status = Literal["ran", "skipped", "timed out", "failed"]
 
 
@@ -55,11 +56,12 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters ``start`` to ``end`` (exclusive) of the evidence with this id."""
+    """Characters ``start`` to ``end`` (exclusive) of the evidence with this id, and what they say of a sentence."""
 
     evidence_id: str
     start: int
     end: int
+    verdict: Verdict = "supports"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Finding:
     threshold: float  # the setting that score was compared with
     reason: str  # one sentence for an auditor
     origin: Origin | None = None  # personal data only
-    support: tuple[Span, ...] = ()  # grounding only: the words of the evidence that the finding rests on
+    support: tuple[Span, ...] = ()  # grounding only: the words of the evidence that say it, or those that come nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,8 +64,8 @@ def _printed(shown: Iterable[Shown]) -> list[Shown]:
             case Status(text):
                 err.print(text, style="dim", markup=False)
             case Sentence():
-                numbers = "".join(f"[{citation.number}]" for citation in piece.citations)
-                flag = " (flagged: not fully supported)" if any(mark.kind == "flagged" for mark in piece.marks) else ""
+                numbers = "".join(f"[{citation.number}]" for citation in piece.citations if citation.supports)
+                flag = _flag(piece) if any(mark.kind == "flagged" for mark in piece.marks) else ""
                 quote = "> " if piece.quoted else ""
                 say(f"{quote}{plain(piece.text.strip())} {numbers}{flag}".strip())
             case Notice(text):
@@ -73,14 +73,23 @@ def _printed(shown: Iterable[Shown]) -> list[Shown]:
             case Done():
                 for title in piece.nearest:
                     say(f"  nearest: {plain(title)}")
-    for citation in _cited(pieces):
+    for citation in _compared(pieces):
         page = f", page {citation.page}" if citation.page else ""
-        say(f"[{citation.number}] {plain(citation.title)} ({plain(citation.source)}{page})")
+        no_source = "" if citation.supports else ": no source of the answer"
+        say(f"[{citation.number}] {plain(citation.title)} ({plain(citation.source)}{page}){no_source}")
     return pieces
 
 
-def _cited(pieces: Iterable[Shown]) -> list[Citation]:
-    by_number = {c.number: c for piece in pieces if isinstance(piece, Sentence) for c in piece.citations}
+def _flag(sentence: Sentence) -> str:
+    """That a sentence is not supported, and what the nearest passage does instead."""
+    nearest = "".join(f"; [{c.number}] {c.verdict}" for c in sentence.citations if not c.supports)
+    return f" (flagged: not fully supported{nearest})"
+
+
+def _compared(pieces: Iterable[Shown]) -> list[Citation]:
+    """Each passage once, as the source that it is where it is one."""
+    citations = [c for piece in pieces if isinstance(piece, Sentence) for c in piece.citations]
+    by_number = {c.number: c for c in sorted(citations, key=lambda c: c.supports)}
     return [by_number[number] for number in sorted(by_number)]
 
 
@@ -93,14 +102,16 @@ def _as_json(pieces: Sequence[Shown], done: Done | None) -> dict[str, Any]:
         "sentences": [
             {
                 "text": sentence.text,
-                "sources": [citation.number for citation in sentence.citations],
+                "sources": [citation.number for citation in sentence.citations if citation.supports],
+                "compared": [{"number": c.number, "verdict": c.verdict} for c in sentence.citations if not c.supports],
                 "quoted": sentence.quoted,
                 "marks": [asdict(mark) for mark in sentence.marks],
             }
             for sentence in sentences
         ],
         "notices": [piece.text for piece in pieces if isinstance(piece, Notice)],
-        "sources": [asdict(citation) for citation in _cited(pieces)],
+        "sources": [asdict(citation) for citation in _compared(pieces) if citation.supports],
+        "compared": [asdict(citation) for citation in _compared(pieces) if not citation.supports],
         "nearest": list(done.nearest) if done else [],
     }
 

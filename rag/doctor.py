@@ -125,7 +125,9 @@ def _answer(candor: Candor) -> str:
     shown = list(candor.assistant.ask(QUESTION, "doctor", LOCAL_READER))
     sentences = [piece for piece in shown if isinstance(piece, Sentence)]
     outcome = next(piece.outcome for piece in shown if isinstance(piece, Done))
-    if "17:30" not in "".join(sentence.text for sentence in sentences) or not any(s.citations for s in sentences):
+    if "17:30" not in "".join(sentence.text for sentence in sentences) or not any(
+        citation.supports for sentence in sentences for citation in sentence.citations
+    ):
         raise CandorError(f"an easy question was not answered with its source (outcome: {outcome})")
     return f"an easy question was {outcome}, with its source"
 

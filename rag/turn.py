@@ -6,14 +6,14 @@ import re
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from guardrails.audit.keys import DocumentKey, Quoted
 from guardrails.audit.log import AuditLog
-from guardrails.types import Action, Checked, Finding, GuardRun, Origin, Status
+from guardrails.types import Action, Checked, Finding, GuardRun, Origin, Span, Status
 from rag.access import actor
 from rag.errors import NotRecorded
 from rag.screen import Screened, Source
@@ -26,7 +26,7 @@ _STAND_IN = re.compile(r"<[A-Z_]+(?: \*{4}\w{1,4})?>")
 
 
 class Turn:
-    """Writes the events of one turn, and numbers the sources that its sentences cite.
+    """Writes the events of one turn, and numbers the passages that its sentences were compared with.
 
     Every method that records raises ``NotRecorded`` when the event is not on disk; nothing may be shown then.
     """
@@ -99,7 +99,8 @@ class Turn:
             sentence = Sentence(checked.shown.text, citations, tuple(_marks(checked)), quoted)
         facts = _facts(checked) | {
             "quoted": quoted,
-            "cited": [c.number for c in sentence.citations] if sentence else [],
+            "cited": [c.number for c in sentence.citations if c.supports] if sentence else [],
+            "compared": [[c.number, c.verdict] for c in sentence.citations if not c.supports] if sentence else [],
         }
         words = checked.kept.text  # the reader's own values, which they saw, are left out here
         rests_on = self._rests_on(checked, sources)
@@ -149,7 +150,8 @@ class Turn:
 
         Words that nothing supports may be a document's all the same.
         """
-        ids = {span.evidence_id for finding in checked.kept.findings for span in finding.support}
+        spans = [span for finding in checked.kept.findings for span in finding.support]
+        ids = {span.evidence_id for span in spans if span.verdict == "supports"}
         found = {self._keys[sources[id].passage.chunk.source] for id in ids if id in sources}
         runs = _runs(checked.kept.text)
         for words, keys in self._quotable:
@@ -174,16 +176,17 @@ class Turn:
                     self._reasons.add("invented personal data")
 
     def _citations(self, findings: Iterable[Finding], sources: Mapping[str, Source]) -> tuple[Citation, ...]:
-        spans: dict[str, list[tuple[int, int]]] = {}
-        for finding in findings:
-            for span in finding.support if finding.kind == "supported" else ():
-                spans.setdefault(span.evidence_id, []).append((span.start, span.end))
-        return tuple(self._citation(sources[id], found) for id, found in spans.items() if id in sources)
+        """One for each passage; each of the findings about an unsupported sentence names the same."""
+        found: dict[str, list[Span]] = {}
+        for span in dict.fromkeys(span for finding in findings for span in finding.support):
+            found.setdefault(span.evidence_id, []).append(span)
+        return tuple(self._citation(sources[id], spans) for id, spans in found.items() if id in sources)
 
-    def _citation(self, source: Source, spans: Sequence[tuple[int, int]]) -> Citation:
+    def _citation(self, source: Source, found: Sequence[Span]) -> Citation:
+        spans = sorted((span.start, span.end) for span in found)
         chunk = source.passage.chunk
         number = self._numbers.setdefault(source.evidence.id, len(self._numbers) + 1)
-        moved = tuple(source.checked.shown.move(start, end) for start, end in sorted(spans))
+        moved = tuple(source.checked.shown.move(start, end) for start, end in spans)
         shown = source.shown
         return Citation(
             number,
@@ -194,7 +197,8 @@ class Turn:
             moved,
             shown.newer,
             chunk.id,
-            tuple(sorted(spans)),
+            tuple(spans),
+            found[0].verdict,
         )
 
     def _append(self, kind: str, facts: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
@@ -246,7 +250,7 @@ def _rows(findings: Iterable[Finding], sources: Mapping[str, Source]) -> list[di
         support = []
         for span in finding.support:
             start, end = sources[span.evidence_id].checked.kept.move(span.start, span.end)
-            support.append({"evidence_id": span.evidence_id, "start": start, "end": end})
+            support.append(asdict(replace(span, start=start, end=end)))
         origin = finding.origin.value if finding.origin else None
         rows.append(asdict(finding) | {"origin": origin, "support": support})
     return rows

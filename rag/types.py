@@ -110,19 +110,27 @@ class Message:
     rests_on: tuple[int, ...] = ()  # ids of the keys of the documents that it quotes, in the audit log
 
 
+Verdict = Literal["supports", "does not support", "contradicts"]
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A source of one shown sentence, as this reader may see it."""
+    """What a shown sentence was compared with, as this reader may see it; found by the guard, not the model."""
 
     number: int  # counted from 1 within the answer, in order of first mention
     source: str
     title: str
     page: int | None
     text: str  # the passage, through the gate
-    spans: tuple[tuple[int, int], ...]  # the supporting words: characters of ``text``, end exclusive
+    spans: tuple[tuple[int, int], ...]  # the words that decide: characters of ``text``, end exclusive
     superseded_by: str = ""  # title of the newer document, if there is one
     chunk: str = ""  # id of the passage
-    support: tuple[tuple[int, int], ...] = ()  # the supporting words: characters of the chunk's own text
+    support: tuple[tuple[int, int], ...] = ()  # those words: characters of the chunk's own text
+    verdict: Verdict = "supports"
+
+    @property
+    def supports(self) -> bool:
+        return self.verdict == "supports"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,15 @@ Knows nothing of thresholds. What it finds is a handful of numbers by name, for 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from guardrails.grounding.numbers import Number, numbers, same, supported
+from guardrails.grounding.numbers import Number, numbers, other_unit, supported
+from guardrails.grounding.roles import Deed, deeds, exchanged
 from guardrails.grounding.words import Word, is_negation, words
 
 if TYPE_CHECKING:
@@ -19,8 +22,12 @@ if TYPE_CHECKING:
     from guardrails.encoder import WordVectors
 
 NEAR = 3  # content words between two neighbours of the sentence that still stand together in the passage
+NOT_ONLY = frozenset(
+    {"only", "just", "merely", "nur", "solo", "sólo", "seulement"}
+)  # what follows is said all the same
 CLAUSE = 4  # words from a negation to what it denies
 SAME_WORDS = 0.7  # share of a sentence's words that a passage must have for a negation to turn its meaning round
+_BETWEEN = re.compile(r"[,;:!?…()\[\]<>\"“”„«»–—]+|\.\s")  # noqa: RUF001 - marks as they are written
 
 
 class Reading:
@@ -46,11 +53,22 @@ class Reading:
         return found
 
     @cached_property
+    def deeds(self) -> list[Deed]:
+        return deeds(self.text, self.words)
+
+    @cached_property
+    def clauses(self) -> list[tuple[int, int]]:
+        """Characters of the whole, and of each part between marks with words enough to say something by itself."""
+        marks = [0, *(found.end() for found in _BETWEEN.finditer(self.text)), len(self.text)]
+        parts = [part for part in pairwise(marks) if sum(_inside(word, part) for word in self.content) > 1]
+        return list(dict.fromkeys([(0, len(self.text)), *parts]))
+
+    @cached_property
     def negations(self) -> list[tuple[Word, Word]]:
         """Each negation, and the content word that it denies: the next one, or the one before where none follows."""
         found = []
         for at, word in enumerate(self.words):
-            if is_negation(word.text):
+            if is_negation(word.text) and not any(w.text in NOT_ONLY for w in self.words[at + 1 : at + 2]):
                 after = (w for w in self.words[at + 1 : at + 1 + CLAUSE] if w.content and w.sentence == word.sentence)
                 before = (w for w in reversed(self.words[max(0, at - CLAUSE) : at]) if w.content)
                 denied = next(after, None) or next(before, None)
@@ -68,8 +86,24 @@ class Match:
     local: np.ndarray  # (n,) bool: the one or two sentences that fit best, or the question, have the word
     paired: np.ndarray  # (n - 1,) bool: the word and its successor stand together there too
     wrong_numbers: tuple[Number, ...]
-    negated: bool  # what fits best says the opposite
+    wrong_units: tuple[Number, ...]  # of those: what fits best has them, measured in something else
+    denied: np.ndarray  # (n,) bool: the word is of a clause of which what fits best says the opposite
+    exchanged: tuple[Deed, ...]  # what fits best has them the other way round
     topic: float  # cosine of what the sentence and the best fitting sentences are about
+
+    @property
+    def negated(self) -> bool:
+        return bool(self.denied.any())
+
+    @property
+    def opposed(self) -> bool:
+        """What fits best says the opposite."""
+        return self.negated or bool(self.exchanged)
+
+    def outweighs(self, other: Match) -> bool:
+        """Whether this one says the opposite of something that the other has fewer words of."""
+        about = self.denied if self.negated else slice(None)
+        return self.opposed and self.local[about].mean() > other.local[about].mean()
 
     @property
     def held(self) -> float:
@@ -87,7 +121,9 @@ class Match:
             self.local | other.local,
             self.paired | other.paired,
             wrong,
-            self.negated or other.negated,
+            tuple(number for number in wrong if number in (*self.wrong_units, *other.wrong_units)),
+            self.denied | other.denied,
+            tuple(dict.fromkeys((*self.exchanged, *other.exchanged))),
             max(self.topic, other.topic),
         )
 
@@ -102,7 +138,7 @@ class Features:
     off_topic: float  # 1 - cosine of the whole
     numbers: float  # numbers that do not occur, at most two
     names: float  # names that do not occur, at most two
-    negated: float  # 1 when the passage says the opposite
+    negated: float  # 1 when the passage says the opposite, or has doer and done to exchanged
 
 
 NAMES = tuple(field.name for field in fields(Features))
@@ -128,7 +164,9 @@ def match(sentence: Reading, passage: Reading, question: Reading) -> Match:
         local,
         _paired(content, passage, question),
         wrong,
-        bool(len(local) and local.mean() >= SAME_WORDS) and _negated(sentence, passage, window),
+        _wrong_units(wrong, passage, window),
+        _denied(sentence, passage, asked),
+        exchanged(sentence.deeds, [deed for deed in passage.deeds if window[0] <= deed.sentence <= window[1]]),
         _topic(sentence, passage, window),
     )
 
@@ -145,13 +183,17 @@ def features(sentence: Reading, found: Match) -> Features:
         off_topic=1 - found.topic,
         numbers=float(min(2, len(found.wrong_numbers))),
         names=float(min(2, sum(word.name for word, is_new in zip(sentence.content, new, strict=True) if is_new))),
-        negated=float(found.negated),
+        negated=float(found.opposed),
     )
 
 
-def best_window(sentence: Reading, passage: Reading) -> tuple[int, int]:
-    """First and last sentence of the passage that share the most with the sentence: one, or two neighbours."""
-    has = _shared(sentence, passage)
+def best_window(sentence: Reading, passage: Reading, part: tuple[int, int] | None = None) -> tuple[int, int]:
+    """First and last sentence of the passage that share the most with the sentence: one, or two neighbours.
+
+    Args:
+        part: characters of the sentence that alone count.
+    """
+    has = _shared(sentence, passage, part or (0, len(sentence.text)))
     if not has:
         return 0, 0
 
@@ -166,17 +208,19 @@ def best_window(sentence: Reading, passage: Reading) -> tuple[int, int]:
 _WORTH = {"content": 1.0, "number": 1.0, "function": 0.2}  # function words decide between sentences alike otherwise
 
 
-def _shared(sentence: Reading, passage: Reading) -> dict[int, set[tuple[str, str]]]:
-    """What each sentence of the passage has of the sentence: kind of word and word."""
+def _shared(sentence: Reading, passage: Reading, part: tuple[int, int]) -> dict[int, set[tuple[str, str]]]:
+    """What each sentence of the passage has of that part of the sentence: kind of word and word."""
     keys = {
-        word.key: "content" if word.content else "function" for word in sentence.words if not is_negation(word.text)
+        word.key: "content" if word.content else "function"
+        for word in sentence.words
+        if not is_negation(word.text) and _inside(word, part)
     }
     has: dict[int, set[tuple[str, str]]] = {}
     for word in passage.words:
         if word.key in keys:
             has.setdefault(word.sentence, set()).add((keys[word.key], word.key))
     for number in sentence.numbers:
-        for other in passage.numbers:
+        for other in passage.numbers if _inside(number, part) else ():
             if supported(number, [other]):
                 has.setdefault(_sentence_at(passage, other.start), set()).add(("number", str(number.values)))
     return has
@@ -186,22 +230,9 @@ def _sentence_at(passage: Reading, start: int) -> int:
     return next((word.sentence for word in passage.words if word.end > start), 0)
 
 
-def _said(number: Number, sentence: Reading, passage: Reading) -> bool:
-    """Whether the passage has the number with its unit, or in a sentence that shares a word with ours.
-
-    Some number stands in nearly any passage: thirty days are not supported by thirty chairs.
-    """
-    keys = {word.key for word in sentence.content}
-    for other in passage.numbers:
-        if same(number, other):
-            at = _sentence_at(passage, other.start)
-            if (number.unit and number.unit == other.unit) or _shares(at, keys, passage):
-                return True
-    return False
-
-
-def _shares(index: int, keys: set[str], passage: Reading) -> bool:
-    return any(word.sentence == index and word.key in keys for word in passage.content)
+def _wrong_units(wrong: Iterable[Number], passage: Reading, window: tuple[int, int]) -> tuple[Number, ...]:
+    here = [n for n in passage.numbers if window[0] <= _sentence_at(passage, n.start) <= window[1]]
+    return tuple(number for number in wrong if other_unit(number, here))
 
 
 def _stands_in(key: str, passage: Reading, window: tuple[int, int]) -> bool:
@@ -230,10 +261,42 @@ def _together(one: str, other: str, text: Reading) -> bool:
     return any(abs(a - b) <= NEAR for a in text.places.get(one, ()) for b in text.places.get(other, ()))
 
 
-def _negated(sentence: Reading, passage: Reading, window: tuple[int, int]) -> bool:
+def _inside(word: Word | Number, part: tuple[int, int]) -> bool:
+    return part[0] <= word.start < part[1]
+
+
+def _denied(sentence: Reading, passage: Reading, asked: np.ndarray) -> np.ndarray:
+    """Clause by clause, so that words around a claim do not hide that the passage says its opposite."""
+    import numpy as np
+
+    denied = np.zeros(len(sentence.content), dtype=bool)
+    in_question = {word.key for _, word in (*sentence.negations, *passage.negations)} & sentence.places.keys()
+    for part in sentence.clauses if in_question else ():
+        window = best_window(sentence, passage, part)
+        mine = np.array([_inside(word, part) for word in sentence.content], dtype=bool)
+        held = asked | np.array([_stands_in(word.key, passage, window) for word in sentence.content], dtype=bool)
+        if part == sentence.clauses[0]:
+            fits = bool(held.any()) and held.mean() >= SAME_WORDS
+        else:
+            fits = window[0] == window[1] and held[mine].all() and _by_itself(sentence, passage, mine)
+        if fits and _negated(sentence, passage, part, window):
+            denied |= mine
+    return denied
+
+
+def _by_itself(sentence: Reading, passage: Reading, mine: np.ndarray) -> bool:
+    """Whether a clause is to be read alone: in one sentence, or where nothing else of several is in the passage.
+
+    Of several sentences that retell a passage, one denies now and then what another says.
+    """
+    others = (word for word, is_mine in zip(sentence.content, mine, strict=True) if not is_mine)
+    return not sentence.words[-1].sentence or not any(word.key in passage.places for word in others)
+
+
+def _negated(sentence: Reading, passage: Reading, part: tuple[int, int], window: tuple[int, int]) -> bool:
     """Whether one of the two denies a word that both have, and the other says it."""
-    here = [word for word in passage.content if window[0] <= word.sentence <= window[1]]
-    both = {word.key for word in here} & {word.key for word in sentence.content}
+    here = {word.key for word in passage.content if window[0] <= word.sentence <= window[1]}
+    both = here & {word.key for word in sentence.content if _inside(word, part)}
     denied_here = {denied.key for _, denied in passage.negations if window[0] <= denied.sentence <= window[1]}
     denied = {denied.key for _, denied in sentence.negations}
     return bool(both & (denied_here ^ denied))

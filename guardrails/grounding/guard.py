@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guardrails.encoder import Encoder
-from guardrails.grounding.align import Match, Reading, best_window, features, match
+from guardrails.grounding.align import SAME_WORDS, Match, Reading, best_window, features, match
 from guardrails.grounding.claims import claims_nothing
-from guardrails.grounding.numbers import supported
+from guardrails.grounding.numbers import Number, supported
 from guardrails.grounding.score import Scorer, scorer
 from guardrails.grounding.words import Word
-from guardrails.types import Context, Evidence, Finding, Span, Stage
+from guardrails.types import Context, Evidence, Finding, Span, Stage, Verdict
 
 REMEMBERED = 128  # texts whose vectors are kept: those of some 20 answers; at most about 1 MB each
 SECOND_BEST = 0.1  # a further passage is named as support when it is at most this much less sure
@@ -26,6 +26,8 @@ REASONS = {
     "date": "this date stands neither in the passages nor in the question",
     "name": "this name stands neither in the passages nor in the question",
     "negation": "the passage that fits best says the opposite",
+    "unit": "the passage that fits best has this number, but measured in something else",
+    "relation": "the passage that fits best says it the other way round",
     "sentence": "no passage says this",
 }
 
@@ -82,8 +84,9 @@ class GroundingGuard:
         found = judge(sentence, question, passages, scorer())
         if found[0].unsupported < self.threshold:
             return [self._support(sentence, passages, context.evidence, found)]
-        best = found[0]
-        return [self._finding(text, label, span, best.unsupported) for label, span in wrong_parts(sentence, best.match)]
+        parts = wrong_parts(sentence, found[0].match)
+        nearest = self._nearest(sentence, passages, context.evidence, found)
+        return [self._finding(text, label, span, found[0].unsupported, nearest) for label, span in parts]
 
     def unsupported(self, text: str, context: Context) -> float | None:
         """How sure that nothing supports the sentence; None when it claims nothing."""
@@ -115,11 +118,27 @@ class GroundingGuard:
                 self._kept.popitem(last=False)
         return [known[text] for text in texts]
 
-    def _finding(self, text: str, label: str, span: tuple[int, int], score: float) -> Finding:
+    def _finding(
+        self, text: str, label: str, span: tuple[int, int], score: float, nearest: tuple[Span, ...] = ()
+    ) -> Finding:
         start, end = span
         start += len(text[start:end]) - len(text[start:end].lstrip())
         end = start + len(text[start:end].rstrip())
-        return Finding(self.name, "unsupported", label, start, end, score, self.threshold, REASONS[label])
+        reason = REASONS[label]
+        return Finding(self.name, "unsupported", label, start, end, score, self.threshold, reason, support=nearest)
+
+    @staticmethod
+    def _nearest(
+        sentence: Reading, passages: Sequence[Reading], evidence: Sequence[Evidence], found: Sequence[Judged]
+    ) -> tuple[Span, ...]:
+        """What the passage that fits best does say; none where they have nothing in common."""
+        best = next(judged for judged in found if len(judged.passages) == 1)
+        if not best.match.held:
+            return ()
+        (place,) = best.passages
+        passage = passages[place]
+        verdict: Verdict = "contradicts" if contradicts(sentence, passage, best.match) else "does not support"
+        return tuple(Span(evidence[place].id, *run, verdict) for run in supporting_runs(sentence, passage))
 
     def _support(
         self, sentence: Reading, passages: Sequence[Reading], evidence: Sequence[Evidence], found: Sequence[Judged]
@@ -153,7 +172,7 @@ def judge(sentence: Reading, question: Reading, passages: Sequence[Reading], by:
         found = match(sentence, passage, question)
         alone.append(Judged((place,), found, by.unsupported(features(sentence, found))))
     alone.sort(key=lambda judged: judged.unsupported)
-    opposite = [judged for judged in alone if judged.match.negated and judged.match.held > alone[0].match.held]
+    opposite = [judged for judged in alone if judged.match.outweighs(alone[0].match)]
     if opposite:
         return [opposite[0], *(judged for judged in alone if judged is not opposite[0])]
     best = alone[0]
@@ -165,14 +184,24 @@ def judge(sentence: Reading, question: Reading, passages: Sequence[Reading], by:
     return [together, *alone] if together.unsupported < best.unsupported - TOGETHER else alone
 
 
+def contradicts(sentence: Reading, passage: Reading, found: Match) -> bool:
+    """Whether a passage says otherwise, rather than nothing: the same with another number, unit or doer, or denied."""
+    if found.opposed or found.wrong_units:
+        return True
+    first, last = best_window(sentence, passage)
+    there = {number.date for number in passage.numbers if _within(number.start, passage, first, last)}
+    return found.held >= SAME_WORDS and any(number.date in there for number in found.wrong_numbers)
+
+
 def wrong_parts(sentence: Reading, found: Match) -> list[tuple[str, tuple[int, int]]]:
     """What of a sentence is not supported, in order: label and characters. All of it, if no part stands out."""
     whole = ("sentence", (0, len(sentence.text)))
-    parts = {("date" if n.date else "number", (n.start, n.end)) for n in found.wrong_numbers}
+    parts = {_wrong_number(n, found) for n in found.wrong_numbers}
+    parts |= {("relation", (deed.start, deed.end)) for deed in found.exchanged}
     new: list[Word] = [
         word
         for word, known, near in zip(sentence.content, found.known, found.near, strict=True)
-        if not known and near < ALIKE
+        if not known and near < ALIKE and not any(start <= word.start < end for _, (start, end) in parts)
     ]
     if found.negated:
         denials = [("negation", (word.start, word.end)) for word, _ in sentence.negations]
@@ -181,6 +210,12 @@ def wrong_parts(sentence: Reading, found: Match) -> list[tuple[str, tuple[int, i
         return [whole]
     parts |= set(_runs_of(sentence, new))
     return sorted(parts, key=lambda part: part[1]) or [whole]
+
+
+def _wrong_number(number: Number, found: Match) -> tuple[str, tuple[int, int]]:
+    if number in found.wrong_units:
+        return "unit", (number.start, number.unit_end)
+    return "date" if number.date else "number", (number.start, number.end)
 
 
 def _runs_of(sentence: Reading, new: Sequence[Word]) -> list[tuple[str, tuple[int, int]]]:

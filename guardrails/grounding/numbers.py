@@ -65,7 +65,23 @@ UNITS: dict[str, str] = {
         "week": "week weeks woche wochen semana semanas semaine semaines",
         "month": "month months monat monate monaten mes meses mois",
         "year": "year years jahr jahre jahren año años an ans année années",
-        "money": "€ $ £ euro euros eur usd dollar dollars gbp pound pounds chf franken francs cent cents",
+        "euro": "€ euro euros eur",
+        "dollar": "$ dollar dollars dólar dólares usd",
+        "pound": "£ gbp pound pounds lb lbs pfund libra libras livre livres",  # money or weight: the word is the same
+        "franc": "chf franken franc francs",
+        "cent": "cent cents",
+        "millimetre": "mm millimetre millimetres millimeter millimeters",
+        "centimetre": "cm centimetre centimetres centimeter centimeters zentimeter",
+        "metre": "metre metres meter meters metern metro metros mètre mètres",
+        "kilometre": "km kilometre kilometres kilometer kilometers kilometern kilómetro kilómetros kilomètre",
+        "mile": "mile miles meile meilen milla millas",
+        "foot": "ft foot feet",
+        "gram": "gram grams gramm gramo gramos gramme grammes",
+        "kilogram": "kg kilo kilos kilogram kilograms kilogramm kilogramo kilogramos kilogramme kilogrammes",
+        "tonne": "tonne tonnes tonnen ton tons tonelada toneladas",
+        "litre": "litre litres liter liters litern litro litros",
+        "megabyte": "mb megabyte megabytes",
+        "gigabyte": "gb gigabyte gigabytes",
     }.items()
     for unit in units.split()
 }
@@ -102,6 +118,7 @@ class Number:
     unit: str = ""  # kind of unit beside it, where that is plain
     rough: bool = False  # "about", "nearly", "more than"
     date: bool = False  # a date, a month or a year
+    unit_end: int = 0  # where the unit's word ends; 0 where it does not follow the number
 
 
 def numbers(text: str) -> list[Number]:
@@ -118,6 +135,18 @@ def supported(number: Number, known: Sequence[Number]) -> bool:
     return any(same(number, other) for other in known)
 
 
+def other_unit(number: Number, known: Sequence[Number]) -> bool:
+    """Whether one of ``known`` has the value, measured in something else.
+
+    A magnitude is part of the value, as in "1.2 million" and "1,200,000": five billion are another number than five
+    million, not another unit.
+    """
+    return any(
+        bool(number.unit_end and other.unit) and not _same_unit(number, other) and _same_value(number, other)
+        for other in known
+    )
+
+
 def same(number: Number, other: Number) -> bool:
     """Whether ``other`` says ``number``, or a date that it is a part of."""
     return any(_same_value(number, part) and _same_unit(number, part) for part in _parts(other))
@@ -128,7 +157,7 @@ def _parts(number: Number) -> tuple[Number, ...]:
     if number.unit != "date":
         return (number,)
     months = replace(number, values=tuple(value // 100 for value in number.values), unit="month of the year")
-    days = replace(number, values=tuple(value % 100 for value in number.values), unit="")
+    days = replace(number, values=tuple(value % 100 for value in number.values), unit="day of the month")
     return number, months, days
 
 
@@ -185,16 +214,28 @@ def _months(text: str) -> Iterator[Number]:
 
 def _figure(text: str, match: re.Match[str]) -> Number:
     whole, fraction, mark = match[1], match[2], (match[3] or "").casefold()
-    after = _WORD.match(text, _skip(text, match.end()))
-    following = after[0].casefold() if after else ""
-    factor = MAGNITUDES.get(mark, MAGNITUDES.get(following, 1.0))
-    if factor != 1.0 and not mark and after:
-        unit_at = _WORD.match(text, _skip(text, after.end()))
-        following = unit_at[0].casefold() if unit_at else ""
+    factor, end, unit, unit_end = _following(text, match.end())
+    factor = MAGNITUDES.get(mark, factor)
     values = tuple(sorted({value * factor for value in _readings(whole, fraction)}))
-    unit = "share" if mark == "%" else "money" if match[0][0] in "$€£" else UNITS.get(following, "")
-    year = not fraction and len(whole) == 4 and whole[:2] in ("18", "19", "20") and not unit and factor == 1.0
-    return Number(match.start(1), match.end(), values, unit, _rough(text, match.start()), year)
+    before = "share" if mark == "%" else UNITS[match[0][0]] if match[0][0] in "$€£" else ""
+    year = not fraction and len(whole) == 4 and whole[:2] in ("18", "19", "20") and factor == 1.0
+    year = year and not (before or unit)
+    unit_end = unit_end if before in ("", unit) else 0
+    return Number(match.start(1), end, values, before or unit, _rough(text, match.start()), year, unit_end)
+
+
+def _following(text: str, at: int, shortest: int = 1) -> tuple[float, int, str, int]:
+    """What a number that ends at ``at`` is multiplied by and where that ends; its unit and where that ends.
+
+    Args:
+        shortest: letters of a magnitude; "m" and "k" belong to figures.
+    """
+    word = _WORD.match(text, _skip(text, at))
+    factor = MAGNITUDES.get(word[0].casefold(), 1.0) if word and len(word[0]) >= shortest else 1.0
+    if word and factor != 1.0:
+        at, word = word.end(), _WORD.match(text, _skip(text, word.end()))
+    unit = UNITS.get(word[0].casefold(), "") if word else ""
+    return factor, at, unit, word.end() if word and unit else 0
 
 
 def _skip(text: str, at: int) -> int:
@@ -226,10 +267,8 @@ def _spelt(text: str) -> Iterator[Number]:
         value = _spelt_value(match[0].casefold())
         if value is None:
             continue
-        after = _WORD.match(text, _skip(text, match.end()))
-        following = after[0].casefold() if after else ""
-        value *= MAGNITUDES.get(following, 1.0) if len(following) > 2 else 1.0
-        yield Number(*match.span(), (value,), UNITS.get(following, ""), _rough(text, match.start()))
+        factor, end, unit, unit_end = _following(text, match.end(), shortest=3)
+        yield Number(match.start(), end, (value * factor,), unit, _rough(text, match.start()), unit_end=unit_end)
 
 
 def _spelt_value(word: str) -> float | None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 
-def _split(listed: str) -> frozenset[str]:
+def split(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-FUNCTION_WORDS = _split(
+FUNCTION_WORDS = split(
     """
     a an the this that these those it its he him his she her hers they them their theirs we us our ours you your
     yours i me my mine who whom whose which what where when why how there here and or but nor so yet if then than as
@@ -38,7 +38,7 @@ FUNCTION_WORDS = _split(
     ces qui que quoi dont où quand comme plus très aussi tout toute tous toutes chaque y c qu
     """
 )
-NEGATIONS = _split(
+NEGATIONS = split(
     """
     no not none never neither nor without cannot nobody nothing nowhere hardly n't
     nicht kein keine keiner keines keinem keinen nie niemals niemand nichts ohne weder nirgends
@@ -46,7 +46,17 @@ NEGATIONS = _split(
     pas jamais sans aucun aucune personne rien ni non
     """
 )
-GERMAN_MARKS = _split("der die das und ist nicht ein eine den dem für mit")  # where every noun has a capital
+# Before a name at the start of a sentence, and no part of it: "Call Anna Weiss".
+BEFORE_NAMES = split(
+    """
+    add according apply ask book bring call check choose click consult contact copy despite download e-mail email enter
+    fill find follow following forward get give hand include including inform install join let like log meet message
+    near notify open phone press print read remind report request return ring search see select send sign speak start
+    submit take talk tell text thank turn unlike upload use using visit write
+    appelez contactez demandez écrivez voyez llame contacte pregunte escriba consulte
+    """
+)
+GERMAN_MARKS = split("der die das und ist nicht ein eine den dem für mit")  # where every noun has a capital
 
 _WORD = re.compile(r"\w+(?:[’'.-]\w+)*", re.UNICODE)  # noqa: RUF001 - the apostrophe that word processors write
 _ENDINGS = re.compile(
@@ -86,11 +96,10 @@ def words(text: str) -> list[Word]:
 
 
 def _named(word: Word, following: Word | None) -> Word:
-    """A sentence's first word is part of a name when a name follows directly: "Bob Miller"."""
-    begins = word.content and not word.name and following is not None and following.name
-    return (
-        replace(word, name=True) if begins and following and following.start - word.end == 1 and word.capital else word
-    )
+    """A sentence's first word is part of a name when a name follows directly: "Bob Miller", not "Call Bob"."""
+    begins = word.content and word.capital and not word.name and word.text not in BEFORE_NAMES
+    named = begins and following is not None and following.name and following.start - word.end == 1
+    return replace(word, name=True) if named else word
 
 
 def _word(match: re.Match[str], sentence: int, *, first: bool, german: bool) -> Word:

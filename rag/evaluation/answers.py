@@ -240,7 +240,8 @@ def _words(text: str) -> list[str]:
 
 
 def _cites(one: Said) -> bool:
-    return any(citation.source in one.row.sources for sentence in one.sentences for citation in sentence.citations)
+    citations = (citation for sentence in one.sentences for citation in sentence.citations)
+    return any(citation.supports and citation.source in one.row.sources for citation in citations)
 
 
 def _distinct_pairs(texts: Iterable[str]) -> float:

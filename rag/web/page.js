@@ -44,6 +44,18 @@
     if (mark) event.target.scrollTop = Math.max(0, mark.offsetTop - event.target.clientHeight / 3);
   }, true);
 
+  // The words of a source that show beside a sentence go away with Escape, until it is pointed at or focused again.
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll(".said:hover, .said:focus-within").forEach((said) => said.classList.add("away"));
+  });
+  const again = ({target, relatedTarget}) => {
+    const said = target.closest?.(".said.away");
+    if (said && !said.contains(relatedTarget)) said.classList.remove("away");
+  };
+  addEventListener("mouseout", again);
+  addEventListener("focusout", again);
+
   // What opens over the list of documents is left with Escape; the focus goes back to what opened it.
   const LEAVE = ["#leave-page", "#keep-aside", "#keep", "#close"];  // the one that lies on top first
   let opener = null;

@@ -19,6 +19,8 @@ LABELS = sorted(KNOWN | words.PERSONAL_DATA.keys() | words.FORBIDDEN.keys(), key
 STAND_IN = re.compile(rf"<({'|'.join(LABELS)})(?:_\d+| \*{{4}}(\w{{1,4}}))?>")
 LOCAL_TAG = "Local reader · all roles"
 WRAPPED = re.compile(r"(?<=[^\n]{50})\n(?=[^\W\d_])")  # after a long line, before a letter: no list, table or heading
+AROUND = 60  # characters shown on either side of the words that an excerpt is about
+LONGEST_EXCERPT = 280
 Spans = Iterable[tuple[int, int]]
 
 
@@ -62,6 +64,17 @@ def highlighted(text: str, spans: Spans) -> str:
         parts += [with_pills(text[end:start]), f"<mark>{with_pills(text[start:stop])}</mark>"]
         end = stop
     return "".join([*parts, with_pills(text[end:])])
+
+
+def excerpt(text: str, spans: Spans) -> str:
+    """The words at ``spans`` and a little around them, as ``highlighted``; what is left out is marked."""
+    wanted = merged(spans, len(text))
+    first, last = (wanted[0][0], wanted[-1][1]) if wanted else (0, 0)
+    start = text.rfind(" ", 0, max(0, first - AROUND)) + 1 if first > AROUND else 0
+    space = text.find(" ", min(last, start + LONGEST_EXCERPT) + AROUND)
+    end = len(text) if space < 0 else space
+    inside = highlighted(text[start:end], ((a - start, b - start) for a, b in wanted))
+    return f"{'… ' if start else ''}{inside}{' …' if end < len(text) else ''}"
 
 
 def merged(spans: Spans, length: int) -> list[tuple[int, int]]:

@@ -6,11 +6,11 @@ stays open, and a screen reader hears each new sentence once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from rag.types import Citation, Done, Mark, Sentence
+from rag.types import Citation, Done, Mark, Sentence, Verdict
 from rag.web import words
 from rag.web.render import (
     CLOSE,
@@ -20,6 +20,7 @@ from rag.web.render import (
     PAGE,
     STAND_IN,
     WARN,
+    excerpt,
     highlighted,
     in_words,
     merged,
@@ -29,6 +30,13 @@ from rag.web.render import (
     with_pills,
 )
 
+VERDICTS: tuple[Verdict, ...] = ("supports", "contradicts", "does not support")  # the first that a passage got counts
+HINTS: Mapping[Verdict, str] = {
+    "supports": "The highlighted words support the sentence.",
+    "does not support": "Nothing comes nearer to the sentence than the highlighted words; they do not support it.",
+    "contradicts": "The highlighted words are about the same, and say otherwise.",
+}
+NOT = '<span aria-hidden="true">≠ </span>'  # before the number of a passage that is no source
 NO_ANSWER = {
     "refused": "The documents do not answer this question.",
     "withheld": "This answer is withheld: it did not pass the checks.",
@@ -83,11 +91,11 @@ def _body(number: int, turn: Turn) -> str:
 def _sentence(where: str, sentence: Sentence, first_quote: bool) -> str:
     words_only = reflowed(sentence.text).rstrip()
     space = sentence.text[len(words_only) :]
-    body = _marked(where, words_only, sentence.marks) + _cites(where, sentence.citations)
+    body = _marked(where, words_only, sentence.marks) + _cites(where, sentence)
     if sentence.quoted:
         label = '<span class="quote-label">In the document&rsquo;s own words</span>' if first_quote else ""
         return f'<blockquote class="quoted" dir="auto">{label}{body}</blockquote>'
-    return f'<span class="said" dir="auto">{body}</span>{safe(space)}'
+    return f'<span class="said" dir="auto">{body}{_peek(where, sentence)}</span>{safe(space)}'
 
 
 def _marked(where: str, text: str, marks: Sequence[Mark]) -> str:
@@ -111,7 +119,7 @@ def _piece(where: str, text: str, on: list[tuple[int, Mark]], seen: set[int]) ->
         inner = "" if number in seen else _opener(where, number, "pill", _in_place(text, mark), mark)
     if flagged:
         number, mark = flagged
-        sign = "" if number in seen else _opener(where, number, "flag-sign", "!", mark)
+        sign = "" if number in seen else _opener(where, number, "flag-sign", words.unsupported(mark.label), mark)
         inner = f'<span class="flagged">{inner}</span>{sign}'
     return inner
 
@@ -123,20 +131,45 @@ def _in_place(text: str, mark: Mark) -> str:
 
 
 def _opener(where: str, number: int, look: str, label: str, mark: Mark) -> str:
-    spoken = label if look == "pill" else "flagged"
     return (
         f'<button type="button" class="{look}" popovertarget="why-{where}-{number}" title="{safe(mark.reason)}" '
-        f'aria-label="{safe(spoken)}: {safe(mark.reason)}">{safe(label)}</button>'
+        f'aria-label="{safe(label)}: {safe(mark.reason)}">{safe(label)}</button>'
     )
 
 
-def _cites(where: str, citations: Sequence[Citation]) -> str:
+def _cites(where: str, sentence: Sentence) -> str:
+    peek = "" if sentence.quoted else f' aria-describedby="peek-{where}"'
     numbers = "".join(
-        f'<button type="button" class="cite" popovertarget="source-{where}-{c.number}" '
-        f'aria-label="Source {c.number}: {safe(c.title)}">{c.number}</button>'
-        for c in citations
+        f'<button type="button" class="cite {_look(c)}" popovertarget="source-{where}-{c.number}"{peek} '
+        f'aria-label="{_name(c)}: {safe(c.title)}">{"" if c.supports else NOT}{c.number}</button>'
+        for c in sentence.citations
     )
     return f'<span class="cites">{numbers}</span>' if numbers else ""
+
+
+def _look(citation: Citation) -> str:
+    return citation.verdict.replace(" ", "-")
+
+
+def _name(citation: Citation) -> str:
+    """What a screen reader says for the number."""
+    if citation.supports:
+        return f"Source {citation.number}"
+    return f"Passage {citation.number}, {words.COMPARED[citation.verdict]}"
+
+
+def _peek(where: str, sentence: Sentence) -> str:
+    """The deciding words of the passage that fits best, for whoever points at the sentence or has the focus in it."""
+    if not sentence.citations or sentence.quoted:
+        return ""
+    best = sentence.citations[0]
+    return (
+        f'<span class="peek" role="tooltip" id="peek-{where}"><span class="peek-card">'
+        f'<span class="peek-head"><span class="number {_look(best)}">{best.number}</span>'
+        f'<span class="name">{safe(best.title)}</span> <span class="tag {_look(best)}">'
+        f"{words.COMPARED[best.verdict]}</span></span>"
+        f'<span class="peek-words" dir="auto">{excerpt(reflowed(best.text), best.spans)}</span></span></span>'
+    )
 
 
 def _after(number: int, turn: Turn) -> str:
@@ -170,10 +203,16 @@ def _nearest(titles: Sequence[str]) -> str:
 
 
 def cited(sentences: Iterable[Sentence]) -> list[Citation]:
-    """Every passage that the answer rests on, once, with all its supporting words, in order of number."""
+    """Every passage that sentences were compared with, once, in order of number: as a source where one rests on it.
+
+    With all the words that decided for its verdict.
+    """
     by_number: dict[int, Citation] = {}
-    for citation in (c for sentence in sentences for c in sentence.citations):
+    citations = [c for sentence in sentences for c in sentence.citations]
+    for citation in sorted(citations, key=lambda c: VERDICTS.index(c.verdict)):
         known = by_number.get(citation.number)
+        if known and known.verdict != citation.verdict:
+            continue
         spans = merged([*(known.spans if known else ()), *citation.spans], len(citation.text))
         support = (*(known.support if known else ()), *citation.support)
         by_number[citation.number] = replace(citation, spans=tuple(spans), support=support)
@@ -181,14 +220,23 @@ def cited(sentences: Iterable[Sentence]) -> list[Citation]:
 
 
 def _sources(number: int, turn: Turn) -> str:
-    items = "".join(
-        f'<li><details><summary><span class="number">{c.number}</span><span class="name">{safe(c.title)}</span>'
+    found = cited(turn.sentences)
+    sources = "".join(_listed(number, c) for c in found if c.supports)
+    others = "".join(_listed(number, c) for c in found if not c.supports)
+    parts = [f"<h3>Sources</h3><ol>{sources}</ol>"] if sources else []
+    parts += [f"<h3>Compared, but no source of this answer</h3><ol>{others}</ol>"] if others else []
+    return f'<section class="sources">{"".join(parts)}</section>' if parts else ""
+
+
+def _listed(number: int, c: Citation) -> str:
+    verdict = "" if c.supports else f'<span class="tag {_look(c)}">{c.verdict}</span>'
+    return (
+        f'<li><details><summary><span class="number {_look(c)}">{c.number}</span>'
+        f'<span class="name">{safe(c.title)}</span>{verdict}'
         f'<span class="quiet">{safe(place(c))}</span></summary>{_superseded(c)}'
         f'<p class="passage" dir="auto">{highlighted(reflowed(c.text), c.spans)}</p>'
         f"{_show_page(f'{number}-0-{c.number}', c)}</details></li>"
-        for c in cited(turn.sentences)
     )
-    return f'<section class="sources"><h3>Sources</h3><ol>{items}</ol></section>' if items else ""
 
 
 def _foot(turn: Turn) -> str:
@@ -215,13 +263,14 @@ def _panels(number: int, sentences: Sequence[Sentence]) -> str:
 def _source_panel(where: str, citation: Citation) -> str:
     identifier = f"source-{where}"
     return (
-        f'<div popover class="source" id="{identifier}" role="dialog" aria-label="Source {citation.number}">'
-        f'<div class="source-head"><span class="number">{citation.number}</span><h3>{safe(citation.title)}</h3>'
+        f'<div popover class="source" id="{identifier}" role="dialog" aria-label="{_name(citation)}">'
+        f'<div class="source-head"><span class="number {_look(citation)}">{citation.number}</span>'
+        f"<h3>{safe(citation.title)}</h3>"
         f'<button type="button" class="icon" popovertarget="{identifier}" popovertargetaction="hide" autofocus '
         f'aria-label="Close source">{CLOSE}</button></div>'
         f'<p class="quiet">{FILE}<span>{safe(place(citation))}</span></p>{_superseded(citation)}'
         f'<p class="passage" dir="auto" tabindex="0">{highlighted(reflowed(citation.text), citation.spans)}</p>'
-        f'<p class="quiet hint">The highlighted words support the sentence.</p>{_show_page(where, citation)}</div>'
+        f'<p class="quiet hint">{HINTS[citation.verdict]}</p>{_show_page(where, citation)}</div>'
     )
 
 
@@ -229,7 +278,7 @@ def _show_page(where: str, citation: Citation) -> str:
     """``where``: turn, sentence (0: all of them) and number of the source; see ``Chat.page``."""
     if not has_pictures(citation):
         return ""
-    label = f"Show the page: source {citation.number}"
+    label = f"Show the page: {_name(citation).lower()}"
     return (
         f'<button type="button" class="plain show-page" data-choose="{safe(where)}" aria-label="{safe(label)}" '
         f'aria-haspopup="dialog">{PAGE}<span>Show the page</span></button>'
@@ -255,11 +304,23 @@ def plain(turn: Turn) -> str:
     if turn.remembered:
         return in_words(turn.remembered)
     said = "".join(_with_numbers(sentence) for sentence in turn.sentences).strip()
-    listed = [f"[{c.number}] {c.title} ({place(c)})" for c in cited(turn.sentences)]
-    return "\n".join([said, *(["", "Sources:", *listed] if listed else []), "", "Written by an AI; check the sources."])
+    found = cited(turn.sentences)
+    listed = [_in_list(c) for c in found if c.supports]
+    others = [f"{_in_list(c)}: {c.verdict}" for c in found if not c.supports]
+    parts = [said, *(["", "Sources:", *listed] if listed else [])]
+    parts += ["", "Compared, but no source of this answer:", *others] if others else []
+    return "\n".join([*parts, "", "Written by an AI; check the sources."])
+
+
+def _in_list(citation: Citation) -> str:
+    return f"[{citation.number}] {citation.title} ({place(citation)})"
 
 
 def _with_numbers(sentence: Sentence) -> str:
     words_only = sentence.text.rstrip()
     space = sentence.text[len(words_only) :] or " "
-    return in_words(words_only) + "".join(f" [{c.number}]" for c in sentence.citations) + space
+    numbers = "".join(f" [{c.number}]" for c in sentence.citations if c.supports)
+    told = [words.unsupported(mark.label) for mark in sentence.marks if mark.kind == "flagged"]
+    told += [f"[{c.number}] {c.verdict} it" for c in sentence.citations if not c.supports]
+    flag = f" ({'; '.join(dict.fromkeys(told))})" if told else ""
+    return in_words(words_only) + numbers + flag + space

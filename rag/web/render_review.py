@@ -87,12 +87,8 @@ def _none(text: str) -> str:
 
 
 def _sentence(number: int, sentence: SeenSentence, numbers: Mapping[str, int]) -> str:
-    """``numbers``: of the passages as listed in the record; the reader's numbers count only those that were cited."""
+    """``numbers``: of the passages as listed in the record; the reader's count those of the answer alone."""
     wrong = [finding for finding in sentence.findings if finding.kind != "supported"]
-    support = {
-        numbers[span.evidence_id] for f in sentence.findings for span in f.support if span.evidence_id in numbers
-    }
-    cited = "".join(f'<span class="number">{n}</span>' for n in sorted(support) if sentence.cited)
     same = sentence.shown.strip() == sentence.written.strip()
     shown = (
         "the same"
@@ -106,9 +102,24 @@ def _sentence(number: int, sentence: SeenSentence, numbers: Mapping[str, int]) -
         f'<div class="seen"><div class="seen-head"><span class="quiet">{name}</span>'
         f'<span class="tag {"warn" if wrong else "good"}">{safe(words.action(sentence.action))}</span></div>'
         f'<dl><dt>As written</dt><dd dir="auto">{highlighted(sentence.written, ((f.start, f.end) for f in wrong))}</dd>'
-        f"<dt>As shown</dt><dd>{shown} {cited}</dd></dl>"
+        f"<dt>As shown</dt><dd>{shown}</dd>{_compared(sentence, numbers)}</dl>"
         f"{''.join(_finding(finding, sentence.written) for finding in sentence.findings)}</div>"
     )
+
+
+def _compared(sentence: SeenSentence, numbers: Mapping[str, int]) -> str:
+    """What each passage that decided about the sentence does to it."""
+    verdicts = {
+        (numbers[span.evidence_id], span.verdict)
+        for finding in sentence.findings
+        for span in finding.support
+        if span.evidence_id in numbers
+    }
+    items = ", ".join(
+        f'<span class="number {verdict.replace(" ", "-")}">{number}</span> {words.COMPARED[verdict]}'
+        for number, verdict in sorted(verdicts)
+    )
+    return f"<dt>Passages</dt><dd>{items}</dd>" if items else ""
 
 
 def _finding(finding: Finding, written: str) -> str:
@@ -127,6 +138,8 @@ def _finding(finding: Finding, written: str) -> str:
 def _label(finding: Finding) -> str:
     if finding.kind == "pii":
         return words.personal(finding.label)
+    if finding.kind == "unsupported":
+        return words.unsupported(finding.label)
     return words.FORBIDDEN.get(finding.label, finding.label)
 
 

@@ -80,6 +80,20 @@ KINDS = {
     "harm": "harmful",
     "output": "not allowed in an answer",
 }
+UNSUPPORTED = {  # what of a sentence is not supported, as its mark says
+    "number": "number not in the sources",
+    "date": "date not in the sources",
+    "name": "name not in the sources",
+    "unit": "other unit in the sources",
+    "negation": "sources say the opposite",
+    "relation": "other way round in the sources",
+    "sentence": "not in the sources",
+}
+COMPARED = {  # what a passage does to a sentence
+    "supports": "supports this sentence",
+    "does not support": "does not support this sentence",
+    "contradicts": "contradicts this sentence",
+}
 ACTIONS = {
     Action.SHOW.name: "shown",
     Action.REDACT.name: "shown, redacted",
@@ -100,6 +114,10 @@ def hidden(label: str, ending: str = "") -> str:
     if label in FORBIDDEN:
         return f"{FORBIDDEN[label]} left out"
     return f"{personal(label)} ending in {ending}" if ending else f"{personal(label)} hidden"
+
+
+def unsupported(label: str) -> str:
+    return UNSUPPORTED.get(label, UNSUPPORTED["sentence"])
 
 
 def guard(name: str) -> str:

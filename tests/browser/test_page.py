@@ -59,7 +59,7 @@ def test_an_answer_opens_its_source_at_the_supporting_words(opened: Opened, addr
         assert "hr/annual-leave-2025.md, page 2" in source.inner_text()
         page.keyboard.press("Escape")
         assert source.count() == 0
-        assert page.evaluate("document.activeElement.className") == "cite"
+        assert page.evaluate("document.activeElement.matches('.cite')")
         assert page.locator(".sources li").count() == 2
         assert page.get_by_text("An AI answers; check the sources.").is_visible()
 
@@ -159,12 +159,55 @@ def test_stopping_in_the_middle_keeps_what_is_shown(opened: Opened, address: str
 def test_marks_say_what_was_done_and_why(opened: Opened, address: str, candor: Candor) -> None:
     with opened(address, width=390, height=844) as page:
         ask(page, "How much leave?")
-        assert page.locator(".body .pill").inner_text() == "phone number hidden"
+        assert page.locator(".body button.pill").inner_text() == "phone number hidden"
         page.click(".flag-sign")
         assert page.locator(".why:popover-open").inner_text() == "The passages do not contain the number 18."
         assert page.locator(".flagged").inner_text() == "18"
         assert page.get_by_text("In the document’s own words").is_visible()  # noqa: RUF001
         assert page.get_by_text("One sentence was left out, because no passage supports it.").is_visible()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (375, True)])
+def test_the_deciding_words_show_beside_a_sentence_that_is_pointed_at(
+    opened: Opened, address: str, candor: Candor, width: int, dark: bool
+) -> None:
+    with opened(address, width=width, dark=dark) as page:
+        ask(page, "How much leave?")
+        peek = page.locator(".peek >> nth=0")
+        assert peek.is_hidden()
+        place = page.evaluate("(({x, y}) => [x + 20, y + 10])(document.querySelector('.said').getClientRects()[0])")
+        page.mouse.move(*place)
+        peek.wait_for(state="visible")
+        assert peek.locator("mark").inner_text() == "entitled to 28 days of paid leave"
+        box = peek.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+        page.keyboard.press("Escape")
+        peek.wait_for(state="hidden")
+        page.click(".body .cite >> nth=0")  # what shows beside the sentence does not lie over its number
+        assert page.locator(".source:popover-open").count() == 1
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_deciding_words_show_with_the_keyboard_alone(opened: Opened, address: str, candor: Candor) -> None:
+    with opened(address) as page:
+        ask(page, "How much leave?")
+        page.focus(".body .flag-sign")
+        page.keyboard.press("Tab")
+        assert "contradicts" in page.evaluate("document.activeElement.className")
+        described = page.evaluate("document.activeElement.getAttribute('aria-describedby')")
+        peek = page.locator(f"#{described}")
+        peek.wait_for(state="visible")
+        assert "contradicts this sentence" in peek.inner_text()
+        page.keyboard.press("Escape")
+        peek.wait_for(state="hidden")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        assert peek.is_hidden()  # the focus has not left the sentence
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Shift+Tab")
+        page.keyboard.press("Tab")
+        peek.wait_for(state="visible")
 
 
 def test_a_refusal_names_the_nearest_documents(opened: Opened, address: str, candor: Candor) -> None:

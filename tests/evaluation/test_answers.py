@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,12 @@ def test_sentences_are_counted_over_all_answers() -> None:
 
 def test_another_source_is_not_the_right_one() -> None:
     assert figures(said(row("28 days"), "28 days", cites="pumps"))["source_cited"] == 0.0
+
+
+def test_a_passage_that_contradicts_is_not_cited() -> None:
+    one = said(row("28 days"), "30 days")
+    against = tuple(replace(s, citations=(replace(s.citations[0], verdict="contradicts"),)) for s in one.sentences)
+    assert figures(replace(one, sentences=against))["source_cited"] == 0.0
 
 
 def test_no_rows_of_a_kind_make_no_share() -> None:

@@ -15,6 +15,8 @@ from guardrails.audit.review import NotAllowed, ReviewDesk, ReviewError
 from guardrails.database import writing
 from guardrails.grounding.guard import GroundingGuard
 from guardrails.pii.guard import PiiGuard
+from guardrails.policy import load
+from guardrails.policy_tables import Unsupported
 from rag.access import LOCAL_READER
 from rag.assistant import (
     EMPTY,
@@ -123,6 +125,33 @@ def test_an_invented_sentence_is_left_out_and_said(house: House) -> None:
     shown = house.ask(LEAVE, ScriptedModel(f"{GOOD} Unicorns receive 900 golden coins every Tuesday in Atlantis."))
     assert text_of(shown) == GOOD
     assert "left out" in notices(shown)[0]
+
+
+def test_a_flagged_sentence_shows_what_the_sources_do_say_and_no_source(
+    house: House, guards: tuple[PiiGuard, GroundingGuard]
+) -> None:
+    marking = load().model_copy(update={"unsupported": Unsupported(drop_from=1.0)})
+    wrong = GOOD.replace("28", "31")
+    shown = house.with_guards(*guards, policy=marking).ask(LEAVE, ScriptedModel(wrong))
+    (sentence,) = [piece for piece in shown if isinstance(piece, Sentence)]
+    (citation,) = sentence.citations
+    assert (citation.source, citation.verdict, citation.supports) == ("leave.md", "contradicts", False)
+    assert any("28 days" in citation.text[start:end] for start, end in citation.spans)
+    (event,) = house.log.read(kind="sentence")
+    assert event.facts["cited"] == []
+    assert event.facts["compared"] == [[1, "contradicts"]]
+    record = ReviewDesk(house.log).record(ReviewDesk(house.log).queue(LOCAL_READER)[0].turn, LOCAL_READER)
+    spans = [span for finding in record.sentences[0].findings for span in finding.support]
+    assert {span.verdict for span in spans} == {"contradicts"}
+
+
+@pytest.mark.parametrize(
+    "marker", [" [1]", " [7]", " [Source 1]", " [sources 1 and 3]", " [1-3]", " [1][2]", " [1; 2]"]
+)
+def test_citations_are_the_guards_own_and_never_the_models(house: House, marker: str) -> None:
+    shown = house.ask(LEAVE, ScriptedModel(f"{GOOD.rstrip('.')}{marker}."))
+    assert text_of(shown) == GOOD
+    assert [c.source for piece in shown if isinstance(piece, Sentence) for c in piece.citations] == ["leave.md"]
 
 
 @pytest.mark.parametrize("sound", [0, 1])

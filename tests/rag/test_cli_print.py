@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rag import cli_print_ingest
-from rag.types import Difference, Ingested, Progress, Verified
+from rag import cli_print, cli_print_ingest
+from rag.types import Citation, Difference, Done, Ingested, Mark, Progress, Sentence, Verified
 
 STEPS = [
     Progress(0, 3),
@@ -68,3 +68,29 @@ def test_a_release_is_told_in_words_and_in_json(capsys: pytest.CaptureFixture[st
     told, row = capsys.readouterr().out.splitlines()
     assert told == "1 chunk of a[31m.md released: answers may rest on it from now on"
     assert json.loads(row) == {"source": "a.md", "released": 2}
+
+
+COMPARED = [
+    Sentence("28 days. ", (Citation(1, "leave.md", "Leave", None, "28 days", ((0, 7),)),)),
+    Sentence(
+        "Pay is 5.",
+        (Citation(2, "pay.md", "Pay", 3, "Pay is 4", ((0, 8),), verdict="contradicts"),),
+        (Mark("flagged", 7, 8, "number", "Why."),),
+    ),
+    Done("t", "answered"),
+]
+
+
+def test_a_passage_that_nothing_rests_on_is_printed_as_no_source(capsys: pytest.CaptureFixture[str]) -> None:
+    cli_print.answer(COMPARED, as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "28 days. [1]",
+        "Pay is 5.  (flagged: not fully supported; [2] contradicts)",
+        "[1] Leave (leave.md)",
+        "[2] Pay (pay.md, page 3): no source of the answer",
+    ]
+    cli_print.answer(COMPARED, as_json=True)
+    printed = json.loads(capsys.readouterr().out)
+    assert [source["number"] for source in printed["sources"]] == [1]
+    assert [source["verdict"] for source in printed["compared"]] == ["contradicts"]
+    assert printed["sentences"][1]["sources"] == []

@@ -101,7 +101,7 @@ def leave_answer() -> list[Shown]:
         ),
         Sentence(
             flagged + " ",
-            (),
+            (citation(1, carried, verdict="contradicts"),),
             (
                 Mark(
                     "flagged",

@@ -164,8 +164,9 @@ def test_every_label_that_a_policy_may_hide_reads_as_words() -> None:
 def test_every_citation_opens_a_source_that_exists() -> None:
     seen = inert(render_answer.conversation([turn(leave_answer()), turn(leave_answer())]))
     targets = [a["popovertarget"] for tag, a in seen.tags if tag == "button" and "popovertarget" in a]
+    described = [a["aria-describedby"] for tag, a in seen.tags if tag == "button" and "aria-describedby" in a]
     identifiers = [a["id"] for _, a in seen.tags if "id" in a]
-    assert set(targets) == set(identifiers)
+    assert set(targets) | set(described) == set(identifiers)
     assert len(identifiers) == len(set(identifiers))
 
 
@@ -181,6 +182,66 @@ def test_sources_are_listed_once_with_all_their_supporting_words() -> None:
     sentences = [Sentence("a", (citation(1, "28 days"),)), Sentence("b", (citation(1, "five days"),))]
     (listed,) = render_answer.cited(sentences)
     assert [LEAVE[a:b] for a, b in listed.spans] == ["28 days", "five days"]
+
+
+AGAINST = citation(2, "28 days", title="Leave", verdict="contradicts")
+FLAG = Mark("flagged", 0, 7, "number", "Not in the passages.")
+FLAGGED = Turn("?", [Sentence("30 days of leave.", (AGAINST,), (FLAG,))], done=Done("t", "answered"))
+
+
+def test_a_passage_that_nothing_rests_on_is_no_source() -> None:
+    text = inert(render_answer.conversation([FLAGGED])).text
+    assert "Compared, but no source of this answer" in text
+    assert "contradicts this sentence" in text
+    assert "The highlighted words are about the same, and say otherwise." in text
+    assert "Sources" not in text
+    assert "support the sentence" not in text
+    copied = render_answer.plain(FLAGGED)
+    assert "30 days of leave. (number not in the sources; [2] contradicts it)" in copied
+    assert "Sources:" not in copied
+    assert copied.index("Compared, but no source of this answer:") < copied.index("[2] Leave (hr/") < len(copied)
+
+
+def test_a_passage_that_one_sentence_rests_on_is_a_source_though_it_contradicts_another() -> None:
+    against = citation(1, "five days", verdict="contradicts")
+    (listed,) = render_answer.cited([Sentence("a", (against,)), Sentence("b", (citation(1, "28 days"),))])
+    assert listed.supports
+    assert [LEAVE[a:b] for a, b in listed.spans] == ["28 days"]
+
+
+def test_beside_a_sentence_stand_the_deciding_words_of_its_best_source() -> None:
+    sentence = Sentence("28 days.", (citation(1, "28 days"), citation(2, "five days")))
+    seen = inert(render_answer.conversation([Turn("?", [sentence])]))
+    (tip,) = [attributes for _, attributes in seen.tags if attributes.get("role") == "tooltip"]
+    cites = [attributes for _, attributes in seen.tags if str(attributes.get("class")).startswith("cite ")]
+    assert [attributes["aria-describedby"] for attributes in cites] == [tip["id"]] * 2
+    peek = (
+        render_answer.conversation([Turn("?", [sentence])]).partition('class="peek-words"')[2].partition("</span>")[0]
+    )
+    assert "<mark>28 days</mark>" in peek
+    assert "<mark>five days</mark>" not in peek
+
+
+@pytest.mark.parametrize("label", words.UNSUPPORTED)
+def test_what_is_not_supported_says_its_kind_in_words(label: str) -> None:
+    marked = Sentence("Paid after 18 months.", (), (Mark("flagged", 11, 13, label, "Why."),))
+    html = render_answer.conversation([Turn("?", [marked])])
+    assert f">{words.UNSUPPORTED[label]}</button>" in html
+    assert f'aria-label="{words.UNSUPPORTED[label]}: Why."' in html
+
+
+@given(st.text(max_size=900), st.lists(st.tuples(st.integers(-3, 900), st.integers(-3, 900)), max_size=3))
+def test_an_excerpt_is_part_of_the_text_with_the_first_words_in_it(text: str, spans: list[tuple[int, int]]) -> None:
+    shown = inert(f"<p>{render.excerpt(text, spans)}</p>").text.removeprefix("… ").removesuffix(" …")
+    plain = "".join(character for character in text if render.safe(character)).replace("\r", "")
+    assert shown.replace("\r", "").strip() in plain
+    wanted = render.merged(spans, len(text))
+    assert not wanted or "<mark>" in render.excerpt(text, spans)
+
+
+def test_an_excerpt_of_a_long_passage_is_short() -> None:
+    text = "word " * 900
+    assert len(inert(f"<p>{render.excerpt(text, [(2000, 2004), (4000, 4004)])}</p>").text) < 600
 
 
 def test_a_copied_answer_names_its_sources_and_the_caution() -> None:
