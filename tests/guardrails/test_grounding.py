@@ -128,6 +128,7 @@ PAY = Evidence(
         ("Anna Weiss mentors Ben Koller.", ""),
         ("Ben Koller is mentored by Anna Weiss.", ""),
         ("The owner approves the notice.", ""),
+        ("The owner is approving the notice.", ""),
         ("The notice is approved by the owner.", ""),
         ("The landlord is paid by the tenant.", ""),
         ("David married Clara.", ""),
