@@ -152,7 +152,7 @@ def match(sentence: Reading, passage: Reading, question: Reading) -> Match:
     asked = np.array([word.key in question.places for word in content], dtype=bool)
     here = np.array([word.key in passage.places for word in content], dtype=bool)
     known = asked | here
-    near = np.maximum(_nearest(sentence, passage), _nearest(sentence, question))
+    near = nearest(sentence, (passage, question))
     window = best_window(sentence, passage)
     local = asked | np.array([_stands_in(word.key, passage, window) for word in content], dtype=bool)
     wrong = tuple(
@@ -239,13 +239,15 @@ def _stands_in(key: str, passage: Reading, window: tuple[int, int]) -> bool:
     return any(window[0] <= passage.content[index].sentence <= window[1] for index in passage.places.get(key, ()))
 
 
-def _nearest(sentence: Reading, other: Reading) -> np.ndarray:
+def nearest(sentence: Reading, others: Iterable[Reading]) -> np.ndarray:
+    """For each content word, the largest cosine to a word of the others, at least 0."""
     import numpy as np
 
-    if not len(sentence.vectors) or not len(other.vectors):
-        return np.zeros(len(sentence.vectors))
-    nearest: np.ndarray = np.clip((sentence.vectors @ other.vectors.T).max(axis=1), 0.0, 1.0)
-    return nearest
+    near: np.ndarray = np.zeros(len(sentence.vectors))
+    for other in others:
+        if len(sentence.vectors) and len(other.vectors):
+            np.maximum(near, (sentence.vectors @ other.vectors.T).max(axis=1), out=near)
+    return near.clip(max=1.0)
 
 
 def _paired(content: list[Word], passage: Reading, question: Reading) -> np.ndarray:
