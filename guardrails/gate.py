@@ -63,7 +63,7 @@ class Gate:
 
     def sentence(self, text: str, context: Context) -> Checked:
         """Check one sentence of an answer."""
-        return self._check("sentence", text, context)
+        return self._check("sentence", text, replace(context, report_from=self.policy.unsupported.report_from))
 
     def passage(self, evidence: Evidence, context: Context = NOTHING_ELSE) -> Passage | None:
         """Check one passage that a reader may open. It need not be supported by anything.

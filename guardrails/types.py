@@ -52,6 +52,7 @@ class Context:
     audience: frozenset[str] = frozenset()  # the reader's role and groups
     before: str = ""  # the last few hundred characters before the checked text in the same answer, unredacted
     after: str = ""  # what follows it there
+    report_from: float | None = None  # certainty from which lack of support is reported; None: as the guard says
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,14 @@ def evaluate(
             show_default="those that come with Candor",
         ),
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="grounding: do not measure; on these answers, your own reviewed ones for instance, find the threshold "
+            "that flags at most the share of supported answers which the policy allows (unsupported.flag_at_most).",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     settings: Annotated[
         Path | None,
@@ -57,11 +65,15 @@ def evaluate(
 ) -> None:
     values = load_settings(settings)
     with _progress() as on_progress:
-        figures = run(task, data, values, limit, seed, on_progress, chunkings, documents)
+        figures = run(task, data, values, limit, seed, on_progress, chunkings, documents, calibrate)
     if as_json:
         cli_print.say(json.dumps(figures, ensure_ascii=False))
     else:
         _print(task, figures)
+        if "report_from" in figures:
+            cli_print.say(
+                f"To use it, write report_from = {figures['report_from']} under [unsupported] in your policy."
+            )
 
 
 evaluate.__doc__ = HELP

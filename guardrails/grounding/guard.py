@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from guardrails.encoder import Encoder
 from guardrails.grounding.align import SAME_WORDS, Match, Reading, best_window, features, match
 from guardrails.grounding.claims import claims_nothing
+from guardrails.grounding.head import Head
 from guardrails.grounding.numbers import Number, supported
-from guardrails.grounding.score import Scorer, scorer
+from guardrails.grounding.score import Scorer, contradicted, scorer
 from guardrails.grounding.words import Word
 from guardrails.types import Context, Evidence, Finding, Span, Stage, Verdict
 
+NAME = "grounding"
 REMEMBERED = 128  # texts whose vectors are kept: those of some 20 answers; at most about 1 MB each
+ALIGNED = 0.5  # the alignment alone, of one passage: up to here it may be named as support
 SECOND_BEST = 0.1  # a further passage is named as support when it is at most this much less sure
 TOGETHER = 0.1  # two passages are taken together when that makes us so much surer than the better one alone
 ALIKE = 0.7  # cosine from which another word counts as said in other words
@@ -47,7 +50,7 @@ class GroundingGuard:
     May be shared by threads.
     """
 
-    name = "grounding"
+    name = NAME
     stages: frozenset[Stage] = frozenset({"sentence"})
 
     def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
@@ -57,12 +60,14 @@ class GroundingGuard:
         """
         self._encoder = encoder
         self._threshold = threshold
+        self._head = Head()
         self._kept: OrderedDict[str, Reading] = OrderedDict()
         self._keeping = threading.Lock()
 
     def load(self) -> None:
         """Get ready now rather than at the first sentence."""
         self._encoder.load()
+        self._head.load()
         scorer()
 
     @property
@@ -74,34 +79,40 @@ class GroundingGuard:
 
         A sentence that claims nothing gets neither.
         """
-        if claims_nothing(text):
+        threshold = self.threshold if context.report_from is None else context.report_from
+        if not context.evidence and not claims_nothing(text):
+            return [_unsupported(text, "sentence", (0, len(text)), 1.0, threshold)]
+        read = self._readings(text, context)
+        if not read:
             return []
-        if not context.evidence:
-            return [self._finding(text, "sentence", (0, len(text)), 1.0)]
-        sentence, question, passages = self._readings(text, context)
-        if not sentence.content and not sentence.numbers:
-            return []
-        found = judge(sentence, question, passages, scorer())
-        if found[0].unsupported < self.threshold:
-            return [self._support(sentence, passages, context.evidence, found)]
+        sentence, question, passages = read
+        found, score = self._judged(sentence, question, passages)
+        if score < threshold:
+            return [_supported(sentence, passages, context.evidence, found, score, threshold)]
         parts = wrong_parts(sentence, found[0].match)
-        nearest = self._nearest(sentence, passages, context.evidence, found)
-        return [self._finding(text, label, span, found[0].unsupported, nearest) for label, span in parts]
+        nearest = _nearest(sentence, passages, context.evidence, found)
+        return [_unsupported(text, label, span, score, threshold, nearest) for label, span in parts]
 
     def unsupported(self, text: str, context: Context) -> float | None:
         """How sure that nothing supports the sentence; None when it claims nothing."""
+        if not context.evidence and not claims_nothing(text):
+            return 1.0
+        read = self._readings(text, context)
+        return self._judged(*read)[1] if read else None
+
+    def _readings(self, text: str, context: Context) -> tuple[Reading, Reading, list[Reading]] | None:
+        """Sentence, question and passages; None when the sentence claims nothing."""
         if claims_nothing(text):
             return None
-        if not context.evidence:
-            return 1.0
-        sentence, question, passages = self._readings(text, context)
-        if not sentence.content and not sentence.numbers:
-            return None
-        return judge(sentence, question, passages, scorer())[0].unsupported
-
-    def _readings(self, text: str, context: Context) -> tuple[Reading, Reading, list[Reading]]:
         sentence, question, *passages = self._read([text, context.question, *(e.text for e in context.evidence)])
-        return sentence, question, passages
+        return (sentence, question, passages) if sentence.content or sentence.numbers else None
+
+    def _judged(self, sentence: Reading, question: Reading, passages: Sequence[Reading]) -> tuple[list[Judged], float]:
+        """By the alignment, best first; and how sure the head is, all passages together, that nothing supports it."""
+        found = judge(sentence, question, passages, scorer())
+        measured = features(sentence, found[0].match)
+        opinion = self._head(sentence, question, passages, measured)
+        return found, contradicted(opinion.unsupported, measured)
 
     def _read(self, texts: Sequence[str]) -> list[Reading]:
         """Texts as words with vectors. Those of the last questions and passages are remembered."""
@@ -118,47 +129,50 @@ class GroundingGuard:
                 self._kept.popitem(last=False)
         return [known[text] for text in texts]
 
-    def _finding(
-        self, text: str, label: str, span: tuple[int, int], score: float, nearest: tuple[Span, ...] = ()
-    ) -> Finding:
-        start, end = span
-        start += len(text[start:end]) - len(text[start:end].lstrip())
-        end = start + len(text[start:end].rstrip())
-        reason = REASONS[label]
-        return Finding(self.name, "unsupported", label, start, end, score, self.threshold, reason, support=nearest)
 
-    @staticmethod
-    def _nearest(
-        sentence: Reading, passages: Sequence[Reading], evidence: Sequence[Evidence], found: Sequence[Judged]
-    ) -> tuple[Span, ...]:
-        """What the passage that fits best does say; none where they have nothing in common."""
-        best = next(judged for judged in found if len(judged.passages) == 1)
-        if not best.match.held:
-            return ()
-        (place,) = best.passages
-        passage = passages[place]
-        verdict: Verdict = "contradicts" if contradicts(sentence, passage, best.match) else "does not support"
-        return tuple(Span(evidence[place].id, *run, verdict) for run in supporting_runs(sentence, passage))
+def _unsupported(
+    text: str, label: str, span: tuple[int, int], score: float, threshold: float, nearest: tuple[Span, ...] = ()
+) -> Finding:
+    start, end = span
+    start += len(text[start:end]) - len(text[start:end].lstrip())
+    end = start + len(text[start:end].rstrip())
+    return Finding(NAME, "unsupported", label, start, end, score, threshold, REASONS[label], support=nearest)
 
-    def _support(
-        self, sentence: Reading, passages: Sequence[Reading], evidence: Sequence[Evidence], found: Sequence[Judged]
-    ) -> Finding:
-        best = found[0]
-        named = list(best.passages)
-        named += [
-            other.passages[0]
-            for other in found[1:]
-            if len(other.passages) == 1 and other.unsupported < min(self.threshold, best.unsupported + SECOND_BEST)
-        ]
-        places = list(dict.fromkeys(named))[:2]
-        spans = [Span(evidence[i].id, *run) for i in places for run in supporting_runs(sentence, passages[i])]
-        start = len(sentence.text) - len(sentence.text.lstrip())
-        end = len(sentence.text.rstrip())
-        reason = "two passages together say this" if len(best.passages) > 1 else "a passage says this"
-        score = 1 - best.unsupported
-        return Finding(
-            self.name, "supported", "sentence", start, end, score, 1 - self.threshold, reason, support=tuple(spans)
-        )
+
+def _nearest(
+    sentence: Reading, passages: Sequence[Reading], evidence: Sequence[Evidence], found: Sequence[Judged]
+) -> tuple[Span, ...]:
+    """What the passage that fits best does say; none where they have nothing in common."""
+    best = next(judged for judged in found if len(judged.passages) == 1)
+    if not best.match.held:
+        return ()
+    (place,) = best.passages
+    passage = passages[place]
+    verdict: Verdict = "contradicts" if contradicts(sentence, passage, best.match) else "does not support"
+    return tuple(Span(evidence[place].id, *run, verdict) for run in supporting_runs(sentence, passage))
+
+
+def _supported(
+    sentence: Reading,
+    passages: Sequence[Reading],
+    evidence: Sequence[Evidence],
+    found: Sequence[Judged],
+    score: float,
+    threshold: float,
+) -> Finding:
+    best = found[0]
+    named = list(best.passages)
+    named += [
+        other.passages[0]
+        for other in found[1:]
+        if len(other.passages) == 1 and other.unsupported < min(ALIGNED, best.unsupported + SECOND_BEST)
+    ]
+    places = list(dict.fromkeys(named))[:2]
+    spans = tuple(Span(evidence[i].id, *run) for i in places for run in supporting_runs(sentence, passages[i]))
+    start = len(sentence.text) - len(sentence.text.lstrip())
+    end = len(sentence.text.rstrip())
+    reason = "two passages together say this" if len(best.passages) > 1 else "a passage says this"
+    return Finding(NAME, "supported", "sentence", start, end, 1 - score, 1 - threshold, reason, support=spans)
 
 
 def judge(sentence: Reading, question: Reading, passages: Sequence[Reading], by: Scorer) -> list[Judged]:

@@ -1,4 +1,6 @@
-"""How sure we are that nothing supports a sentence: a logistic weighing of what the alignment found.
+"""How sure the alignment is that nothing supports a sentence: a logistic weighing of what it found.
+
+It says which passage fits best; the head has the last word, see ``head.py``.
 
 The weights lie in ``guardrails/models/grounding.json``, with where they come from; ``guardrails/training/grounding.py``
 makes them.
@@ -31,12 +33,13 @@ class Scorer:
 
     def unsupported(self, found: Features) -> float:
         """0 to 1: how sure that nothing supports the sentence."""
-        logistic = self._logistic(found)
-        return max(logistic, CONTRADICTED) if found.numbers or found.negated else logistic
-
-    def _logistic(self, found: Features) -> float:
         logit = self.bias + sum(weight * value for weight, value in zip(self.weights, astuple(found), strict=True))
-        return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+        return contradicted(1 / (1 + math.exp(-max(-30.0, min(30.0, logit)))), found)
+
+
+def contradicted(unsupported: float, found: Features) -> float:
+    """At least ``CONTRADICTED`` where a number stands nowhere or a passage says the opposite."""
+    return max(unsupported, CONTRADICTED) if found.numbers or found.negated else unsupported
 
 
 @cache

@@ -88,7 +88,7 @@ def _passages(data: Path) -> list[str]:
 
 
 def _of_passage(passage: str, others: Sequence[str], used: Counter[str], draw: random.Random) -> Iterator[Row]:
-    own = _sentences(passage)
+    own = sentences_of(passage)
     if len(own) < 2:
         return
     first = draw.choice(own)
@@ -101,7 +101,7 @@ def _of_passage(passage: str, others: Sequence[str], used: Counter[str], draw: r
         said = true if second == first else f"{true} {_shortened(second, draw)}"
         yield Row("", tuple(contexts), lead + said, ungrounded=False)
     yield from _untrue(true, passage, tuple(contexts), lead, used, draw)
-    foreign = draw.choice(_sentences(draw.choice(others)) or [""])
+    foreign = draw.choice(sentences_of(draw.choice(others)) or [""])
     if foreign and draw.random() < 0.15:
         yield Row("", tuple(contexts), foreign, ungrounded=True)
     elif (clause := _CLAUSE.search(foreign)) and len(clause[0]) < 120 and draw.random() < 0.2:
@@ -122,7 +122,7 @@ def _untrue(
             return
 
 
-def _sentences(text: str) -> list[str]:
+def sentences_of(text: str) -> list[str]:
     """Those long enough to say something, and no longer than an answer's."""
     found = (sentence.strip() for sentence in sentences([text]))
     return [sentence for sentence in found if 40 <= len(sentence) <= 260 and len(sentence.split()) >= 7]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ def original(layers: int) -> dict[str, torch.Tensor]:
     return {name: value for name, value in weights.items() if not name.startswith(unused)}
 
 
+@cache
 def original_tokenizer() -> Any:
     """One that neither pads nor truncates."""
     tokenizer = Tokenizer.from_file(str(MINILM.path.with_name("tokenizer.json")))

@@ -17,6 +17,7 @@ from guardrails.types import Context, Evidence
 from rag.errors import DataError
 from rag.evaluation.rows import read_rows
 from rag.evaluation.trial import OnProgress, sample, unseen
+from rag.evaluation.trivial import trivial
 
 REQUIRED: Mapping[str, type] = {"contexts": list, "answer": str, "label": str}
 LABELS = {"grounded": 0, "ungrounded": 1}
@@ -50,6 +51,8 @@ def measure(
 ) -> dict[str, Any]:
     """Judge every answer of a file of rows sentence by sentence, as it would be before it is shown.
 
+    ``baselines`` are what needs no guard (``trivial.py``), each with its AUROC and the best F1 that any threshold gives.
+
     An answer scores as its worst sentence, and is flagged from the guard's own threshold. Figures that need both kinds
     of answers are null where the file has one. ``span_f1`` is over characters, of all rows with spans together. The
     time of an answer includes reading its passages the first time they occur.
@@ -62,21 +65,43 @@ def measure(
         DataError: the file cannot be used.
     """
     rows = sample(read(path), limit, seed)
-    guard = guard or GroundingGuard(Encoder())
+    encoder = Encoder()
+    guard = guard or GroundingGuard(encoder)
+    judged = judged_by(guard, rows, on_progress)
+    labels = [row.ungrounded for row in rows]
+    times = [one.milliseconds for one in judged]
+    return {
+        "rows": len(rows),
+        **figures(labels, [one.score for one in judged], guard.threshold),
+        "span_f1": _span_f1(rows, judged),
+        "threshold": guard.threshold,
+        "ms_per_answer_p50": round(statistics.median(times), 1),
+        "ms_per_answer_p95": round(sorted(times)[max(0, -(-len(times) * 95 // 100) - 1)], 1),
+        "baselines": {
+            name: _at_best(labels, scores)
+            for name, scores in trivial([(row.answer, row.context) for row in rows], encoder).items()
+        },
+    }
+
+
+def judged_by(guard: GroundingGuard, rows: Sequence[Row], on_progress: OnProgress) -> list[Judged]:
     guard.load()
     judged = []
     for number, row in enumerate(rows, start=1):
         judged.append(judge(guard, row))
         on_progress("Judging answers", number, len(rows))
-    times = [one.milliseconds for one in judged]
-    return {
-        "rows": len(rows),
-        **figures([row.ungrounded for row in rows], [one.score for one in judged], guard.threshold),
-        "span_f1": _span_f1(rows, judged),
-        "threshold": guard.threshold,
-        "ms_per_answer_p50": round(statistics.median(times), 1),
-        "ms_per_answer_p95": round(sorted(times)[max(0, -(-len(times) * 95 // 100) - 1)], 1),
-    }
+    return judged
+
+
+def _at_best(labels: Sequence[int], scores: Sequence[float]) -> dict[str, float | None]:
+    """AUROC, and F1 at the threshold that is best for it on these very rows."""
+    from sklearn.metrics import precision_recall_curve
+
+    if len(set(labels)) < 2:
+        return {"auroc": None, "f1_at_best": None}
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    best = max(2 * p * r / (p + r) if p + r else 0.0 for p, r in zip(precision, recall, strict=True))
+    return {"auroc": figures(labels, scores, 0.0)["auroc"], "f1_at_best": _rounded(best)}
 
 
 def judge(guard: GroundingGuard, row: Row) -> Judged:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from guardrails.policy import PolicyError
+from guardrails.policy import load as load_policy
 from guardrails.weights import WeightsError
 from rag.errors import DataError, InstallationError, SettingsError
 from rag.evaluation.trial import OnProgress, unseen
@@ -26,6 +27,7 @@ class Wanted:
     on_progress: OnProgress
     chunkings: int | None = None  # stream only
     documents: Path | None = None  # answers only
+    calibrate: Path | None = None  # grounding only
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def run(
     on_progress: OnProgress = unseen,
     chunkings: int | None = None,
     documents: Path | None = None,
+    calibrate: Path | None = None,
 ) -> dict[str, Any]:
     """Measure; the figures by name, as JSON can hold them.
 
@@ -54,6 +57,7 @@ def run(
         limit: most rows, drawn by ``seed``; None: all.
         chunkings: of ``stream``: how many ways of cutting the texts are tried.
         documents: of ``answers``: the folder that is asked, where the questions bring no documents.
+        calibrate: of ``grounding``: the answers on which its threshold is looked for, instead of measuring.
 
     Raises:
         DataError: there is no such task, or the data cannot be used.
@@ -61,12 +65,13 @@ def run(
     """
     if task not in TASKS:
         raise DataError(f'there is no measurement "{task}"; known: {", ".join(TASKS)}')
+    data = data or calibrate
     if data is None and TASKS[task].needs_data:
         raise DataError(f"{task} needs --data PATH: {TASKS[task].data}")
     if data is not None and not data.exists():
         raise DataError(f"{data} does not exist; {task} needs {TASKS[task].data}")
     try:
-        return TASKS[task].measure(Wanted(data, settings, limit, seed, on_progress, chunkings, documents))
+        return TASKS[task].measure(Wanted(data, settings, limit, seed, on_progress, chunkings, documents, calibrate))
     except WeightsError as error:
         raise InstallationError(str(error)) from error
     except PolicyError as error:
@@ -118,6 +123,15 @@ def _answers(wanted: Wanted) -> dict[str, Any]:
     return measure(wanted.data, wanted.settings, wanted.limit, wanted.seed, wanted.on_progress, folder=wanted.documents)
 
 
+def _grounding(wanted: Wanted) -> dict[str, Any]:
+    if not wanted.calibrate:
+        return _alone("grounding")(wanted)
+    from rag.evaluation.calibrate import calibrate
+
+    policy = load_policy(wanted.settings.guards.policy)
+    return calibrate(wanted.calibrate, policy.unsupported.flag_at_most, wanted.limit, wanted.seed, wanted.on_progress)
+
+
 def _stream(wanted: Wanted) -> dict[str, Any]:
     from rag.evaluation.stream import CHUNKINGS, measure
 
@@ -146,7 +160,7 @@ TASKS: dict[str, Task] = {
     "grounding": Task(
         "whether unsupported answers are recognised",
         "a .jsonl or .jsonl.gz file of rows with contexts, answer and label",
-        _alone("grounding"),
+        _grounding,
     ),
     "pii": Task(
         "whether personal data is found",

@@ -67,7 +67,7 @@ class Writer:
         # A random mark would make what a small model writes a matter of chance: the one inside is told none.
         mark = "" if model.inside else self._canary
         pieces = _until_loop(model.stream(prompt(told(search.question), texts, earlier, mark)), model.name)
-        for cut in _unrepeated(cuts(without_markers(pieces), gate.parts_a_value)):
+        for cut in _unrepeated(cuts(without_markers(pieces), gate.parts_a_value), told(search.question)):
             yield Cut(*map(names.restore, (cut.text, cut.before, cut.after))) if hides else cut
 
 
@@ -89,11 +89,17 @@ def _until_loop(pieces: Iterator[str], name: str) -> Iterator[str]:
         yield piece
 
 
-def _unrepeated(written: Iterator[Cut]) -> Iterator[Cut]:
-    """Sentences up to the first that was there before: a model that repeats itself has nothing more to say."""
+def _unrepeated(written: Iterator[Cut], question: str) -> Iterator[Cut]:
+    """Sentences up to the first that was there before: a model that repeats itself has nothing more to say.
+
+    One that repeats the question is left out: it answers nothing, and all its words count as known.
+    """
+    asked = " ".join(question.split()).casefold()
     seen: set[str] = set()
     for cut in written:
         bare = " ".join(cut.text.split()).casefold()
+        if asked in bare:
+            continue
         if bare in seen:
             return
         seen.add(bare)

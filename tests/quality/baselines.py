@@ -1,6 +1,6 @@
-"""What the guards' figures are compared with: ``python -m tests.quality.baselines pii|grounding FILE``.
+"""What the personal-data guard's figures are compared with: ``python -m tests.quality.baselines FILE``.
 
-Plain Presidio, as it comes without a spaCy model; and what can be said of an answer without any guard.
+Plain Presidio, as it comes without a spaCy model.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from guardrails.encoder import Encoder
-from guardrails.grounding.words import words
 from guardrails.pii import Detection
 from guardrails.pii.domains import keep_presidio_offline
-from rag.evaluation import grounding, pii
+from rag.evaluation import pii
 
 LANGUAGES = ("en", "de", "es", "fr")
 
@@ -47,32 +45,10 @@ def plain_presidio(language: str) -> Callable[[str], list[Detection]]:
     return find
 
 
-def trivial(path: Path) -> dict[str, float | None]:
-    """AUROC of new words (those of the question known), of length, and of unlike embeddings, in rows of answers."""
-    rows = grounding.read(path)
-    labels = [row.ungrounded for row in rows]
-    new = []
-    for row in rows:
-        texts = [row.context.question, *(passage.text for passage in row.context.evidence)]
-        known = {word.key for text in texts for word in words(text)}
-        new.append(float(sum(word.content and word.key not in known for word in words(row.answer))))
-    encoder = Encoder()
-    unlike = []
-    for row in rows:
-        answer, *passages = encoder.embed([row.answer, *(passage.text for passage in row.context.evidence)])
-        unlike.append(1 - max(float(answer @ passage) for passage in passages))
-    length = [float(len(row.answer)) for row in rows]
-    scores = {"new words": new, "length": length, "embedding": unlike}
-    return {name: grounding.figures(labels, values, 0.0)["auroc"] for name, values in scores.items()}
-
-
-def main(task: str, file: str) -> None:
+def main(file: str) -> None:
     path = Path(file)
-    if task == "grounding":
-        figures: dict[str, Any] = dict(trivial(path))
-    else:
-        language = {"german_ler": "de", "meddocan": "es", "europeana_fr": "fr"}.get(path.name.partition(".")[0], "en")
-        figures = pii.measure(path, find=plain_presidio(language))
+    language = {"german_ler": "de", "meddocan": "es", "europeana_fr": "fr"}.get(path.name.partition(".")[0], "en")
+    figures = pii.measure(path, find=plain_presidio(language))
     sys.stdout.write(json.dumps({"file": path.name, **figures}) + "\n")
 
 
