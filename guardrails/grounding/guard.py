@@ -12,7 +12,7 @@ from guardrails.grounding.align import SAME_WORDS, Match, Reading, best_window, 
 from guardrails.grounding.claims import claims_nothing
 from guardrails.grounding.head import Head
 from guardrails.grounding.numbers import Number, supported
-from guardrails.grounding.score import Scorer, contradicted, scorer
+from guardrails.grounding.score import Scorer, scorer
 from guardrails.grounding.words import Word
 from guardrails.types import Context, Evidence, Finding, Span, Stage, Verdict
 
@@ -108,11 +108,11 @@ class GroundingGuard:
         return (sentence, question, passages) if sentence.content or sentence.numbers else None
 
     def _judged(self, sentence: Reading, question: Reading, passages: Sequence[Reading]) -> tuple[list[Judged], float]:
-        """By the alignment, best first; and how sure the head is, all passages together, that nothing supports it."""
+        """By the alignment, best first; and how sure with the head, all passages together, that nothing supports it."""
         found = judge(sentence, question, passages, scorer())
         measured = features(sentence, found[0].match)
         opinion = self._head(sentence, question, passages, measured)
-        return found, contradicted(opinion.unsupported, measured)
+        return found, scorer().unsupported(measured, opinion.unsupported)
 
     def _read(self, texts: Sequence[str]) -> list[Reading]:
         """Texts as words with vectors. Those of the last questions and passages are remembered."""

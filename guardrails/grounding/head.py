@@ -72,7 +72,7 @@ class Pieces:
 class Opinion:
     """What the model says of a sentence."""
 
-    unsupported: float  # 0 to 1: how sure that nothing supports it
+    unsupported: float  # logit of the probability that nothing supports it
     words: tuple[
         tuple[int, int, float], ...
     ]  # pieces: characters of the sentence, and how sure it is that they lack support
@@ -108,7 +108,7 @@ class Head:
         logit = float(found[0, 0]) + card["bias"] + card["words"] * math.sqrt(words.sum() + 1e-6)
         logit += sum(weight * value for weight, value in zip(card["features"].values(), astuple(features), strict=True))
         return Opinion(
-            1 / (1 + math.exp(-max(-30.0, min(30.0, logit)))),
+            logit,
             tuple((int(s), int(e), float(p)) for (s, e), p in zip(read.offsets, words, strict=True)),
         )
 

@@ -1,6 +1,6 @@
 """How sure the alignment is that nothing supports a sentence: a logistic weighing of what it found.
 
-It says which passage fits best; the head has the last word, see ``head.py``.
+Alone it says which passage fits best; with the head, see ``head.py``, how sure the guard is.
 
 The weights lie in ``guardrails/models/grounding.json``, with where they come from; ``guardrails/training/grounding.py``
 makes them.
@@ -31,15 +31,19 @@ class Scorer:
     weights: tuple[float, ...]  # one for each feature, in their order
     threshold: float
 
-    def unsupported(self, found: Features) -> float:
-        """0 to 1: how sure that nothing supports the sentence."""
-        logit = self.bias + sum(weight * value for weight, value in zip(self.weights, astuple(found), strict=True))
-        return contradicted(1 / (1 + math.exp(-max(-30.0, min(30.0, logit)))), found)
+    def logit(self, found: Features) -> float:
+        return self.bias + sum(weight * value for weight, value in zip(self.weights, astuple(found), strict=True))
 
+    def unsupported(self, found: Features, head: float | None = None) -> float:
+        """0 to 1: how sure that nothing supports the sentence.
 
-def contradicted(unsupported: float, found: Features) -> float:
-    """At least ``CONTRADICTED`` where a number stands nowhere or a passage says the opposite."""
-    return max(unsupported, CONTRADICTED) if found.numbers or found.negated else unsupported
+        Args:
+            head: the logit of the trained head, which counts as much as the alignment's: on the development sets the
+                two together are surer than either.
+        """
+        logit = self.logit(found) if head is None else (self.logit(found) + head) / 2
+        logistic = 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
+        return max(logistic, CONTRADICTED) if found.numbers or found.negated else logistic
 
 
 @cache

@@ -108,13 +108,14 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments.out.mkdir(parents=True, exist_ok=True)
     encoder = Encoder()
-    rows = {name: labelled(arguments.data / "grounding" / f"{name}.train.jsonl.gz") for name in SETS}
+    rows = {name: labelled(arguments.data / "grounding" / f"{name}.train.jsonl.gz") for name in {*SETS, *OF_WORDS}}
     known = {name: [_answer(one) for one in read(rows[name], encoder)] for name in OF_WORDS}
     fitted = fit(known)
     scorer = Scorer(fitted.bias, tuple(map(float, fitted.weights)), 0.0)
     examples = balanced([[_example(one, scorer) for one in read(rows[name], encoder)] for name in SETS])
     own = (_example(one, scorer) for one in read(made(arguments.data, MADE, SEED), encoder))
     examples += [answer for answer in own if answer.sentences]
+    logger.info("%d answers", len(examples))
     weights = head.train(examples, head.fresh(fitted.weights.tolist(), fitted.bias, SEED), arguments.out, SEED)
     arrays = {name: value.detach().numpy() for name, value in weights.items()}
     export(arrays, ("kinds", "parts"), "judged", MODEL)

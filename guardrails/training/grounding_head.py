@@ -24,7 +24,7 @@ from guardrails.grounding.head import Kind, Part, Pieces
 from guardrails.training.minilm import BEGIN, END, WIDTH, Tensors, original, states, to_train
 
 LAYERS, ROUNDS = 6, 2
-RATE, OF_HEADS = 1e-4, 5.0  # the weights that are new learn so many times faster
+RATE, OF_HEADS = 7e-5, 5.0  # the weights that are new learn so many times faster
 WARM = 0.06  # share of steps in which the rate rises
 PIECES_OF_BATCH = 3000
 OF_WORDS = 0.3  # what the loss of single words counts
