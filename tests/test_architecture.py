@@ -48,7 +48,7 @@ DOORS = {
     "selectolax": ["rag/ingest/load_html.py"],
     "sentence_transformers": ["guardrails/encoder.py"],
     "safetensors": ["guardrails/trained.py", "guardrails/training/*.py"],
-    "scipy": ["guardrails/training/fit.py"],
+    "scipy": ["guardrails/training/fit.py", "rag/evaluation/calibrate.py"],
     "sklearn": ["guardrails/training/fit.py", "rag/evaluation/*.py"],
     "sqlalchemy": [
         "guardrails/audit/*.py",

@@ -62,6 +62,7 @@ class SeenSentence:
     findings: tuple[Finding, ...]  # start and end are characters of ``written``, support of ``SeenEvidence.text``
     cited: tuple[int, ...]
     quoted: bool
+    repair: str = ""  # how it came to stand in place of the sentence before; see ``unsupported.repair`` of the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +262,7 @@ def _sentence(event: Event) -> SeenSentence:
         findings,
         tuple(facts["cited"]),
         facts["quoted"],
+        facts.get("repair", ""),
     )
 
 
