@@ -18,7 +18,7 @@ from guardrails.grounding.align import Features, Reading, nearest
 from guardrails.grounding.evidence import Extract, evidence
 from guardrails.grounding.numbers import supported
 from guardrails.grounding.words import is_negation
-from guardrails.trained import Trained
+from guardrails.trained import PIECES, Trained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +137,7 @@ def pieces(tokenizer: Any, sentence: Reading, question: Reading, passages: Seque
         rows.append((mark, Kind.MARK, Part.EVIDENCE if extract.passage == last else Part.PASSAGE))
         rows += [(id, kind, Part.EVIDENCE) for id, kind, _ in read]
         last, left = extract.passage, left - len(read) - 1
-    ids, kinds, parts = np.array(rows, dtype=np.int64).reshape(-1, 3).T
+    ids, kinds, parts = np.array(rows[:PIECES], dtype=np.int64).reshape(-1, 3).T
     return Pieces(ids, kinds, parts, np.array([span for _, _, span in first], dtype=np.int64).reshape(-1, 2))
 
 

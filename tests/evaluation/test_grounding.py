@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from guardrails.encoder import Encoder
 from guardrails.grounding import GroundingGuard
 from guardrails.grounding.align import NAMES
+from guardrails.grounding.head import MODEL
 from guardrails.grounding.score import FILE, scorer
 from rag.errors import DataError
 from rag.evaluation.grounding import figures, measure
@@ -41,10 +43,19 @@ def test_answers_are_judged_by_their_worst_sentence(tmp_path: Path, guard: Groun
     found = measure(rows(tmp_path, GOOD, BAD), guard=guard)
     assert list(found) == [
         *("rows", "auroc", "precision", "recall", "f1", "balanced_accuracy", "flagged_rate", "span_f1"),
-        *("threshold", "ms_per_answer_p50", "ms_per_answer_p95"),
+        *("threshold", "ms_per_answer_p50", "ms_per_answer_p95", "baselines"),
     ]
     assert (found["rows"], found["auroc"], found["f1"], found["flagged_rate"]) == (2, 1.0, 1.0, 0.5)
     assert found["span_f1"] > 0.9
+
+
+def test_trivial_baselines_stand_beside(tmp_path: Path, guard: GroundingGuard) -> None:
+    asked = {"question": "Is the CEO a lizard?"}  # its words count as known
+    found = measure(rows(tmp_path, GOOD, BAD, {**BAD, **asked}), guard=guard)["baselines"]
+    assert list(found) == ["new words", "length", "embedding"]
+    assert found["length"]["auroc"] == 0.0  # the good answer is the longest
+    assert found["new words"]["auroc"] == 0.75  # one of two bad answers has a word that neither text nor question has
+    assert found["new words"]["f1_at_best"] == 0.8
 
 
 def test_a_file_of_one_kind_gives_no_figure_that_needs_both(tmp_path: Path, guard: GroundingGuard) -> None:
@@ -76,7 +87,10 @@ def test_unusable_rows_are_named(tmp_path: Path, change: dict[str, Any], message
 def test_the_card_names_every_feature_and_where_the_weights_come_from() -> None:
     card = json.loads(FILE.read_text(encoding="utf-8"))
     assert list(card["weights"]) == list(NAMES)
-    assert {"what", "made", "data", "figures", "threshold_chosen"} <= card.keys()
+    assert {"what", "made", "licence", "licences", "data", "limits", "figures", "threshold_chosen"} <= card.keys()
+    assert list(card["head"]["features"]) == list(NAMES)
+    assert card["sha256"] == hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    assert MODEL.stat().st_size <= 12_000_000
     assert scorer().threshold == card["threshold"]
 
 
