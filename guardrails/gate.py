@@ -65,11 +65,6 @@ class Gate:
         """Check one sentence of an answer."""
         return self._check("sentence", text, replace(context, report_from=self.policy.unsupported.report_from))
 
-    def hedged(self, text: str, context: Context) -> Checked:
-        """Check a sentence that says of itself that nothing supports it: for that alone it is not left out."""
-        own = replace(context, report_from=self.policy.unsupported.report_from)
-        return self._check("sentence", text, own, hedged=True)
-
     def passage(self, evidence: Evidence, context: Context = NOTHING_ELSE) -> Passage | None:
         """Check one passage that a reader may open. It need not be supported by anything.
 
@@ -109,17 +104,14 @@ class Gate:
         """
         return any(finding.start < at < finding.end for finding in self.personal(text))
 
-    def _check(self, stage: Stage, text: str, context: Context, *, hedged: bool = False) -> Checked:
+    def _check(self, stage: Stage, text: str, context: Context) -> Checked:
         findings, runs = self._look(stage, text, context)
-        if_supported = self._action((f for f in findings if f.kind != "unsupported"), context, stage)
         action = self._action(findings, context, stage)
-        if hedged:
-            action = max(if_supported, min(action, Action.FLAG))
         if any(finding.kind == "guard_failed" and finding.guard == PERSONAL_DATA for finding in findings):
             return Checked(Redacted(""), Redacted("", tuple(findings)), Action.WITHHOLD, tuple(runs))
         shown, kept = self._redactions(text, findings, context, stage)
         visible = _moved(shown, findings) if action < Action.DROP else Redacted("")
-        return Checked(visible, _moved(kept, findings), action, tuple(runs), if_supported)
+        return Checked(visible, _moved(kept, findings), action, tuple(runs))
 
     def _alone(self, guard: str, stage: Stage, text: str, context: Context) -> list[Finding]:
         """What one guard finds; a failure when there is no such guard."""

@@ -127,7 +127,6 @@ class PersonalData(Part):
 class Unsupported(Part):
     # so sure that nothing supports the sentence: it is left out; below: shown, marked
     drop_from: float = Field(strict=True, ge=0, le=1)
-    repair: Literal["drop", "hedge", "quote", "ask"] = "drop"  # what stands in place of a sentence that is left out
     flag_at_most: float = Field(0.1, strict=True, ge=0, le=1)  # the target of a calibration: of supported answers
     report_from: float | None = Field(None, strict=True, ge=0, le=1)  # so sure: it is reported; None: as shipped
 

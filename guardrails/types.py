@@ -110,7 +110,6 @@ class Checked:
     kept: Redacted  # for the auditor: all personal data redacted; empty text when a guard failed
     action: Action
     runs: tuple[GuardRun, ...] = ()
-    if_supported: Action = Action.SHOW  # what would be done if the evidence supported it
 
 
 class Guard(Protocol):

@@ -10,19 +10,18 @@ from guardrails.audit.log import AuditLog
 from guardrails.encoder import Encoder
 from guardrails.gate import CheckFailed, Gate
 from guardrails.harm import SELF_HARM
-from guardrails.stream import BEFORE, LOOK_AHEAD, Cut
+from guardrails.stream import BEFORE, LOOK_AHEAD
 from guardrails.types import Action, Checked, Context
 from rag.access import audience
 from rag.dialogue.memory import Memory
 from rag.dialogue.understand import understand
 from rag.errors import AnswerFailed, ModelError, NotRecorded, StoreError
-from rag.generation.extract import Extract, extracts, quotable, quoted
+from rag.generation.extract import Extract, extracts, quotable
 from rag.generation.models import NONE, ChatModel
 from rag.generation.prompt import declines
-from rag.generation.write import Draft, Writer
+from rag.generation.write import Writer
 from rag.index.relevance import relevance
 from rag.index.retrieve import Retriever
-from rag.repair import DONE, MOST_ASKED, Repaired, ask, hedge, quote
 from rag.screen import Source, screen
 from rag.settings import Settings
 from rag.turn import Turn
@@ -214,19 +213,13 @@ class Assistant:
         if given.model is None or given.cautious:
             return False
         waiting: list[Checked] = []  # sentences that claim nothing ("Here is why:") wait for one that does
-        draft = self._writer(
+        written = self._writer(
             given.gate, given.model, given.search, given.sources, given.found, given.history, given.conversation
         )
-        written = draft.sentences()
-        if given.gate.policy.unsupported.repair == "ask":
-            written = iter(
-                list(written)
-            )  # a model that is to be asked again must have finished: it may do one thing only
         for cut in written:
             if declines(cut.text):
                 return True
-            context = replace(given.context, before=cut.before, after=cut.after)
-            checked = given.gate.sentence(cut.text, context)
+            checked = given.gate.sentence(cut.text, replace(given.context, before=cut.before, after=cut.after))
             if not checked.kept.findings and checked.action is Action.SHOW:
                 waiting.append(checked)
                 continue
@@ -234,26 +227,9 @@ class Assistant:
                 yield from self._show(given, earlier, quoted=False)
             waiting = []
             yield from self._show(given, checked, quoted=False)
-            if checked.action is Action.DROP and checked.if_supported < Action.DROP:
-                yield from self._repair(given, draft, cut, context, checked)
         return False
 
-    def _repair(self, given: Given, draft: Draft, cut: Cut, context: Context, refused: Checked) -> Iterator[Shown]:
-        """Show what policy puts in place of a sentence that was left out because nothing supports it."""
-        kind, gate, turn = given.gate.policy.unsupported.repair, given.gate, given.turn
-        repaired: Repaired | None = None
-        if kind == "hedge":
-            repaired = hedge(gate, cut.text, context, refused)
-        elif kind == "quote":
-            repaired = quote(gate, context, refused, given.sources, given.found, turn.sentences)
-        elif kind == "ask" and turn.tried < MOST_ASKED:
-            turn.tried += 1
-            wrong = _wrong_words(refused, cut.text)
-            repaired = ask(gate, context, lambda: draft.again(cut.text, wrong))
-        if repaired:
-            yield from self._show(given, repaired.checked, quoted=repaired.quoted, repair=kind)
-
-    def _show(self, given: Given, checked: Checked, *, quoted: bool, repair: str = "") -> Iterator[Shown]:
+    def _show(self, given: Given, checked: Checked, *, quoted: bool) -> Iterator[Shown]:
         """Record a checked sentence, then show it, unless it was dropped.
 
         Raises:
@@ -261,8 +237,7 @@ class Assistant:
         """
         for name in given.turn.newly_unchecked(checked):
             yield given.turn.noticed(UNCHECKED.format(name))
-        sources = {source.evidence.id: source for source in given.sources}
-        sentence = given.turn.wrote(checked, sources, quoted=quoted, repair=repair)
+        sentence = given.turn.wrote(checked, {source.evidence.id: source for source in given.sources}, quoted=quoted)
         if checked.action is Action.WITHHOLD:
             raise CheckFailed
         if sentence:
@@ -275,7 +250,7 @@ class Assistant:
             before, after = evidence.text[: extract.start][-BEFORE:], evidence.text[extract.end :][:LOOK_AHEAD]
             own = replace(given.context, evidence=(evidence,), before=before, after=after)
             try:
-                yield from self._show(given, given.gate.sentence(quoted(extract), own), quoted=True)
+                yield from self._show(given, given.gate.sentence(_quoted(extract), own), quoted=True)
             except CheckFailed:
                 yield from self._withhold(given.turn)
                 return
@@ -285,10 +260,9 @@ class Assistant:
         yield Done(given.turn.id, "quoted")
 
     def _conclude(self, turn: Turn, *, broken: bool) -> Iterator[Shown]:
-        for kind, count in turn.repaired.items():
-            yield turn.noticed(DONE[kind].format(_how_many(count)))
         if turn.dropped:
-            text = f"{_how_many(turn.dropped)} left out, because a check did not let what the model wrote there pass."
+            what = "One sentence was" if turn.dropped == 1 else f"{turn.dropped} sentences were"
+            text = f"{what} left out, because a check did not let what the model wrote there pass."
             yield turn.noticed(text)
         if broken:
             yield turn.noticed(BROKEN_OFF)
@@ -337,13 +311,5 @@ def _why_quoted(given: Given, *, quotes_only: bool, broken: bool) -> str:
     return QUOTED if quotes_only else QUOTED_DOWN if broken else QUOTED_UNSUPPORTED
 
 
-def _how_many(sentences: int) -> str:
-    return "One sentence was" if sentences == 1 else f"{sentences} sentences were"
-
-
-def _wrong_words(refused: Checked, text: str) -> list[str]:
-    """The words that nothing supports; none where that is all of them, or where they may have moved."""
-    if refused.kept.text != text:
-        return []
-    spans = [(f.start, f.end) for f in refused.kept.findings if f.kind == "unsupported"]
-    return [text[start:end] for start, end in spans if end - start < len(text.strip())]
+def _quoted(extract: Extract) -> str:
+    return " ".join(extract.text.split()) + "\n"

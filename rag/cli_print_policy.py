@@ -99,12 +99,6 @@ def policy(found: Policy, file: Path, now: datetime, *, as_json: bool) -> None:
         say(f"note: {plain(note)}")
 
 
-REPAIRED = {
-    "drop": "",
-    "hedge": ", or shown as not in the documents",
-    "quote": ", the document's own words instead",
-    "ask": ", written once more instead",
-}
 LINKS = {
     "any": "all",
     "documents": "those of the documents used, and of the reader",
@@ -129,8 +123,7 @@ def _others(found: Policy) -> Table:
     table = Table("what else is found", "in a question", "in a passage", "in an answer")
     drop = found.unsupported.drop_from
     marked = f"below {drop:g}: {DONE['sentence'][Action.FLAG]}; from there: " if drop else ""
-    instead = REPAIRED[found.unsupported.repair]
-    table.add_row("not supported by the documents", "", "", f"{marked}{DONE['sentence'][Action.DROP]}{instead}")
+    table.add_row("not supported by the documents", "", "", f"{marked}{DONE['sentence'][Action.DROP]}")
     for guard, name, stages in (
         ("injection", "instructions to the model", ("question", "passage")),
         ("harm", "hate, threats, sexual content, self-harm", ("question", "sentence")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -47,8 +46,6 @@ class Turn:
         self._quotable: list[tuple[str, tuple[DocumentKey, ...]]] = []  # what a sentence may quote, in bare words
         self.rests_on: set[DocumentKey] = set()  # keys of the documents that what was shown so far quotes
         self.dropped = 0
-        self.repaired: Counter[str] = Counter()  # sentences shown in place of others, by kind of repair
-        self.tried = 0  # sentences that the model was asked to write again
         self.closed = False
 
     def asked(self, checked: Checked) -> None:
@@ -93,14 +90,8 @@ class Turn:
         ]
         self._append("searched", facts, {"evidence": evidence})
 
-    def wrote(
-        self, checked: Checked, sources: Mapping[str, Source], *, quoted: bool, repair: str = ""
-    ) -> Sentence | None:
-        """Record a sentence of the answer; what may be shown of it, or None when it was dropped or withheld.
-
-        Args:
-            repair: how it came to stand in place of the one recorded before; see ``unsupported.repair`` of the policy.
-        """
+    def wrote(self, checked: Checked, sources: Mapping[str, Source], *, quoted: bool) -> Sentence | None:
+        """Record a sentence of the answer; what may be shown of it, or None when it was dropped or withheld."""
         self._flag(checked)
         sentence = None
         if checked.action < Action.DROP:
@@ -108,7 +99,6 @@ class Turn:
             sentence = Sentence(checked.shown.text, citations, tuple(_marks(checked)), quoted)
         facts = _facts(checked) | {
             "quoted": quoted,
-            **({"repair": repair} if repair else {}),
             "cited": [c.number for c in sentence.citations if c.supports] if sentence else [],
             "compared": [[c.number, c.verdict] for c in sentence.citations if not c.supports] if sentence else [],
         }
@@ -119,9 +109,7 @@ class Turn:
             "findings": _rows(checked.kept.findings, sources),
         }
         self._append("sentence", facts, payload)
-        self.dropped += (checked.action is Action.DROP) - bool(repair)
-        if repair and sentence:
-            self.repaired[repair] += 1
+        self.dropped += checked.action is Action.DROP
         if sentence:
             self.sentences.append(sentence.text)
             self.rests_on.update(rests_on)

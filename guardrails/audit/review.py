@@ -62,7 +62,6 @@ class SeenSentence:
     findings: tuple[Finding, ...]  # start and end are characters of ``written``, support of ``SeenEvidence.text``
     cited: tuple[int, ...]
     quoted: bool
-    repair: str = ""  # how it came to stand in place of the sentence before; see ``unsupported.repair`` of the policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +261,6 @@ def _sentence(event: Event) -> SeenSentence:
         findings,
         tuple(facts["cited"]),
         facts["quoted"],
-        facts.get("repair", ""),
     )
 
 

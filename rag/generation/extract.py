@@ -84,11 +84,6 @@ def quotable(found: Sequence[Extract], most: int, margin: float = 0.15) -> list[
     return sorted(kept, key=lambda extract: extract.start)
 
 
-def quoted(extract: Extract) -> str:
-    """Its words as a line of their own."""
-    return " ".join(extract.text.split()) + "\n"
-
-
 def _cut(text: str) -> list[tuple[int, str, str]]:
     """(where it begins, sentence, "") of each sentence; of a table each row, with the table's first row."""
     placed, start, header = [], 0, ""

@@ -41,20 +41,6 @@ def prompt(
     return [("system", rules), *history[-2:], ("human", f"Sources:\n{numbered}\n\nQuestion: {question}")]
 
 
-def again(turns: Sequence[Turn], sentence: str, wrong: Sequence[str]) -> list[Turn]:
-    """The turns that ask for a sentence once more.
-
-    Args:
-        wrong: its words that no source says; empty: all of it.
-    """
-    what = " The sources do not say: " + "; ".join(wrong) + "." if wrong else ""
-    request = (
-        f"The sources do not support this sentence.{what} Write it again in one sentence that says only what the "
-        f"sources say. If they say nothing about it, reply exactly: {NOT_ANSWERED}."
-    )
-    return [*turns, ("ai", sentence.strip()), ("human", request)]
-
-
 def without_markers(pieces: Iterator[str]) -> Iterator[str]:
     """The reply without "[2]" and its like: what is cited is found by comparing, not by asking the model.
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from guardrails.gate import Gate
 from guardrails.pseudonyms import Conversations, Pseudonyms
@@ -13,7 +12,7 @@ from guardrails.types import Context, Evidence, Origin
 from rag.errors import ModelError
 from rag.generation.extract import Extract, within
 from rag.generation.models import ChatModel, Turn
-from rag.generation.prompt import again, prompt, without_markers
+from rag.generation.prompt import prompt, without_markers
 from rag.screen import Source
 from rag.types import Message, Search
 
@@ -43,11 +42,12 @@ class Writer:
         found: Sequence[Extract],
         history: Sequence[Message],
         conversation: str,
-    ) -> Draft:
-        """What the model is told. One outside is told stand-ins, which are replaced in what it writes.
+    ) -> Iterator[Cut]:
+        """Sentences as the model writes them. A model outside is told stand-ins, which are replaced in what it writes.
 
         Raises:
-            CheckFailed: nobody can tell what the model must not be told.
+            ModelError: it broke off, or went round in circles.
+            CheckFailed: nobody can tell what the model must not be told, or where a sentence may end.
         """
         names = self._pseudonyms.of(conversation)
         hides = not (model.inside or gate.policy.personal_data.models_outside_see_it)
@@ -66,47 +66,9 @@ class Writer:
         earlier: list[Turn] = [("human" if said.role == "user" else "ai", told(said.content)) for said in leaning]
         # A random mark would make what a small model writes a matter of chance: the one inside is told none.
         mark = "" if model.inside else self._canary
-        question = told(search.question)
-        return Draft(
-            gate, model, prompt(question, texts, earlier, mark), question, told, names.restore if hides else _as_it_is
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A model with the turns that it continues."""
-
-    gate: Gate
-    model: ChatModel
-    turns: Sequence[Turn]
-    question: str
-    told: Callable[[str], str]  # what the model may be told in place of a text
-    restored: Callable[[str], str]  # what is meant by what it writes
-
-    def sentences(self) -> Iterator[Cut]:
-        """Sentences as the model writes them.
-
-        Raises:
-            ModelError: it broke off, or went round in circles.
-            CheckFailed: nobody can tell where a sentence may end.
-        """
-        yield from _unrepeated(self._cuts(self.turns), self.question, self.restored)
-
-    def again(self, sentence: str, wrong: Sequence[str]) -> str:
-        """What the model writes in place of a sentence whose words ``wrong`` no source says; one sentence.
-
-        Raises as ``sentences``.
-        """
-        turns = again(self.turns, self.told(sentence), [self.told(words) for words in wrong])
-        return next((self.restored(cut.text) for cut in self._cuts(turns)), "")
-
-    def _cuts(self, turns: Sequence[Turn]) -> Iterator[Cut]:
-        pieces = _until_loop(self.model.stream(list(turns)), self.model.name)
-        return cuts(without_markers(pieces), self.gate.parts_a_value)
-
-
-def _as_it_is(text: str) -> str:
-    return text
+        pieces = _until_loop(model.stream(prompt(told(search.question), texts, earlier, mark)), model.name)
+        for cut in _unrepeated(cuts(without_markers(pieces), gate.parts_a_value), told(search.question)):
+            yield Cut(*map(names.restore, (cut.text, cut.before, cut.after))) if hides else cut
 
 
 def _disguised(gate: Gate, text: str, names: Pseudonyms, *, public: bool) -> str:
@@ -127,21 +89,18 @@ def _until_loop(pieces: Iterator[str], name: str) -> Iterator[str]:
         yield piece
 
 
-def _unrepeated(written: Iterator[Cut], question: str, restored: Callable[[str], str]) -> Iterator[Cut]:
+def _unrepeated(written: Iterator[Cut], question: str) -> Iterator[Cut]:
     """Sentences up to the first that was there before: a model that repeats itself has nothing more to say.
 
     One that repeats the question is left out: it answers nothing, and all its words count as known.
     """
-    asked = _bare(question)
+    asked = " ".join(question.split()).casefold()
     seen: set[str] = set()
     for cut in written:
-        bare = _bare(cut.text)
+        bare = " ".join(cut.text.split()).casefold()
+        if asked in bare:
+            continue
         if bare in seen:
             return
         seen.add(bare)
-        if asked not in bare:
-            yield Cut(*map(restored, (cut.text, cut.before, cut.after)))
-
-
-def _bare(text: str) -> str:
-    return " ".join(text.split()).casefold()
+        yield cut

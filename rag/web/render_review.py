@@ -97,8 +97,7 @@ def _sentence(number: int, sentence: SeenSentence, numbers: Mapping[str, int]) -
         if sentence.shown.strip()
         else "nothing"
     )
-    instead = f" · {words.REPAIRS[sentence.repair]}" if sentence.repair else " · quotation" if sentence.quoted else ""
-    name = f"Sentence {number}{instead}"
+    name = f"Sentence {number}{' · quotation' if sentence.quoted else ''}"
     return (
         f'<div class="seen"><div class="seen-head"><span class="quiet">{name}</span>'
         f'<span class="tag {"warn" if wrong else "good"}">{safe(words.action(sentence.action))}</span></div>'

@@ -159,10 +159,3 @@ def age(when: datetime, now: datetime | None = None) -> str:
         if seconds >= size:
             return f"{count(int(seconds // size), noun)} ago"
     return "just now"
-
-
-REPAIRS = {  # what a sentence is that stands in place of the one before
-    "hedge": "the same, hedged",
-    "quote": "the document’s own words instead",  # noqa: RUF001 - a typographer's apostrophe
-    "ask": "written once more",
-}
