@@ -26,7 +26,9 @@ logger = logging.getLogger(__name__)
 
 MOST_ASKED = 2  # sentences of one answer that are written once more: each takes as long as a sentence does
 MOST_READ = 3  # sentences of what the model writes then, in search of one that claims something
-FITS_FROM = 0.4  # score of a source's sentence against the one it replaces; see tests/quality/DECISIONS.md
+# Score of a source's sentence against the one it replaces. Of 13 sentences about three documents, read by eye, those on
+# the same matter had 0.87 or more, others 0.61 or less.
+FITS_FROM = 0.65
 _WORD = re.compile(r"\w+")
 
 Outcome = Literal[
