@@ -57,6 +57,7 @@ HELP = (
     "or call your local emergency number or a crisis line now."
 )
 UNCHECKED = "The {} check is not available; until it is back, the policy lets answers through without it."
+WRITING = Status("Reading and writing…")
 BROKEN_OFF = "The model broke off here. What stands above was checked and is complete in itself."
 
 
@@ -188,7 +189,7 @@ class Assistant:
 
         context = replace(asked, evidence=tuple(source.evidence for source in sources))
         best = extracts(search.queries, [source.passage for source in sources], self._parts.encoder)
-        yield Status("Reading and writing…")
+        yield WRITING
         cautious = question.action is Action.DROP
         given = Given(turn, gate, search, sources, best, context, history, model, conversation, cautious)
         yield from self._write_or_quote(given)
@@ -240,6 +241,8 @@ class Assistant:
             waiting = []
             if placed:
                 yield from self._show(given, placed)
+            if put:
+                yield WRITING
         return False
 
     def _repaired(

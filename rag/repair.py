@@ -32,7 +32,7 @@ FITS_FROM = 0.65
 _WORD = re.compile(r"\w+")
 
 Outcome = Literal[
-    "shown",
+    "passed",
     "dropped",
     "withheld",
     "declined",
@@ -196,7 +196,7 @@ def told(repairs: Counter[Repair]) -> Iterator[str]:
 
 
 def _made(kind: Repair, part: Part) -> Repaired:
-    return Repaired(kind, BY_ACTION.get(part.checked.action, "shown"), replace(part, replaces=kind))
+    return Repaired(kind, BY_ACTION.get(part.checked.action, "passed"), replace(part, replaces=kind))
 
 
 def _in_place_of(sentence: str, written: str) -> str:

@@ -123,7 +123,7 @@ class Turn:
         }
         self._append("sentence", facts, payload)
         if checked.action is Action.DROP and not part.replaces:
-            self.repairs[repaired.kind if repaired and repaired.outcome == "shown" else "drop"] += 1
+            self.repairs[repaired.kind if repaired and repaired.outcome == "passed" else "drop"] += 1
         if sentence:
             self.worded += not part.quoted
             self.sentences.append(sentence.text)

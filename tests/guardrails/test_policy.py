@@ -418,8 +418,6 @@ def test_a_policy_made_in_code_needs_no_clock() -> None:
         (changed(drop_from="'0.5'"), 'line 14: unsupported.drop_from is "0.5"; use a number'),
         (changed("repair = 'mend'\n"), 'line 15: unsupported.repair is "mend"; use drop, hedge, quote or ask'),
         (changed("repair = true\n"), "line 15: unsupported.repair is true; use drop, hedge, quote or ask"),
-        (changed("repairs = 'ask'\n"), 'line 15: unknown name "unsupported.repairs"; did you mean "repair"? known here: '
-         "drop_from, repair"),
         (changed(name="5"), "line 1: name must be text in quotes"),
         (changed(shown='"DATE_TIME"'), 'line 4: personal_data.shown must be a list such as ["a", "b"]'),
         (changed(shown="[5]"), "line 4: personal_data.shown[1] must be text in quotes"),

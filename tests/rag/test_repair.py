@@ -104,7 +104,7 @@ def test_a_hedged_sentence_says_what_it_is_and_stays_marked(house: House, guards
     assert not hedged.citations
     assert (notices(shown), outcome(shown)) == ([TOLD["hedge"][0]], "answered")
     assert recorded(house)[1:] == [
-        ("DROP", SOUP, {"kind": "hedge", "outcome": "shown"}, None),
+        ("DROP", SOUP, {"kind": "hedge", "outcome": "passed"}, None),
         ("FLAG", HEDGE + SOUP, None, "hedge"),
     ]
 
@@ -148,7 +148,7 @@ def test_the_documents_own_words_take_the_place_of_a_wrong_sentence(house: House
     assert [citation.source for citation in quoted.citations] == ["leave.md"]
     assert (notices(shown), outcome(shown)) == ([TOLD["quote"][0]], "answered")
     assert recorded(house)[1:] == [
-        ("DROP", NINE, {"kind": "quote", "outcome": "shown"}, None),
+        ("DROP", NINE, {"kind": "quote", "outcome": "passed"}, None),
         ("SHOW", FIVE, None, "quote"),
     ]
 
@@ -195,7 +195,7 @@ def test_the_model_writes_a_sentence_once_more_told_what_is_wrong(house: House, 
     assert model.told[1].startswith(model.told[0])
     assert '"nine": this number stands neither in the passages nor in the question' in model.told[1]
     assert recorded(house)[1:3] == [
-        ("DROP", NINE, {"kind": "ask", "outcome": "shown"}, None),
+        ("DROP", NINE, {"kind": "ask", "outcome": "passed"}, None),
         ("SHOW", FIVE, None, "ask"),
     ]
 
@@ -233,7 +233,7 @@ def test_two_sentences_of_an_answer_are_asked_for_again_and_no_more(house: House
     shown = repairing(house, guards, "ask").ask(LEAVE, model)
     assert len(model.told) == 3
     assert notices(shown) == [TOLD["drop"][1].format(2), TOLD["ask"][0]]
-    assert [repair["outcome"] for *_, repair, _ in recorded(house) if repair] == ["shown", "declined", "asked enough"]
+    assert [repair["outcome"] for *_, repair, _ in recorded(house) if repair] == ["passed", "declined", "asked enough"]
 
 
 def test_a_value_made_up_in_the_second_try_is_hidden(house: House, guards: Guards) -> None:
@@ -324,7 +324,7 @@ def test_a_reviewer_sees_both(house: House, guards: Guards, repair: Repair) -> N
     item = desk.queue(LOCAL_READER)[0]
     assert "not supported" in item.reasons
     _, wrong, put = desk.record(item.turn, LOCAL_READER).sentences
-    assert (wrong.shown, wrong.action, wrong.repair, wrong.outcome) == ("", Action.DROP.name, repair, "shown")
+    assert (wrong.shown, wrong.action, wrong.repair, wrong.outcome) == ("", Action.DROP.name, repair, "passed")
     assert (put.replaces, put.repair, bool(put.shown)) == (repair, "", True)
 
 
