@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,6 +16,9 @@ PERSONAL_DATA = "pii"  # the guard that every text passes
 INJECTION = "injection"  # the guard of what is kept as a document
 
 NOTHING_ELSE = Context()
+
+HEDGE = "Not in the documents: "  # our own words, before a sentence that nothing supports
+_LIST_MARK = re.compile(r"\s*(?:[-*•+>#]+\s+|\d{1,3}[.)]\s+)?")
 
 StandIn = Callable[[Finding, str], str]  # what is shown in place of a hidden value
 
@@ -65,6 +69,16 @@ class Gate:
         """Check one sentence of an answer."""
         return self._check("sentence", text, replace(context, report_from=self.policy.unsupported.report_from))
 
+    def hedged(self, text: str, context: Context) -> Checked:
+        """Check a sentence that nothing supports, to be shown behind words that say so.
+
+        Lack of support flags it then, where policy hedges it. Whatever else is found acts as in any other sentence.
+        """
+        # The guards look at it behind these words, not at these words: "not" would be taken for what it claims.
+        around = replace(context, before=context.before + HEDGE)
+        bare = text[_LIST_MARK.match(text).end() :]  # type: ignore[union-attr] # matches any text
+        return _behind(HEDGE, self._check("sentence", bare, around, self.policy.hedges))
+
     def passage(self, evidence: Evidence, context: Context = NOTHING_ELSE) -> Passage | None:
         """Check one passage that a reader may open. It need not be supported by anything.
 
@@ -104,14 +118,19 @@ class Gate:
         """
         return any(finding.start < at < finding.end for finding in self.personal(text))
 
-    def _check(self, stage: Stage, text: str, context: Context) -> Checked:
+    def _check(
+        self, stage: Stage, text: str, context: Context, excused: Callable[[Finding], bool] = lambda finding: False
+    ) -> Checked:
         findings, runs = self._look(stage, text, context)
-        action = self._action(findings, context, stage)
+        actions = [min(act, Action.FLAG) if excused(f) else act for f, act in self._actions(findings, context, stage)]
+        action = max(actions, default=Action.SHOW)
         if any(finding.kind == "guard_failed" and finding.guard == PERSONAL_DATA for finding in findings):
             return Checked(Redacted(""), Redacted("", tuple(findings)), Action.WITHHOLD, tuple(runs))
         shown, kept = self._redactions(text, findings, context, stage)
         visible = _moved(shown, findings) if action < Action.DROP else Redacted("")
-        return Checked(visible, _moved(kept, findings), action, tuple(runs))
+        dropping = tuple(f for f, act in zip(findings, actions, strict=True) if act is action is Action.DROP)
+        alone = dropping if all(finding.kind == "unsupported" for finding in dropping) else ()
+        return Checked(visible, _moved(kept, findings), action, tuple(runs), alone)
 
     def _alone(self, guard: str, stage: Stage, text: str, context: Context) -> list[Finding]:
         """What one guard finds; a failure when there is no such guard."""
@@ -125,14 +144,14 @@ class Gate:
         return by_lists(text, findings, self.policy), runs
 
     def _action(self, findings: Iterable[Finding], context: Context, stage: Stage) -> Action:
+        return max((act for _, act in self._actions(findings, context, stage)), default=Action.SHOW)
+
+    def _actions(self, findings: Iterable[Finding], context: Context, stage: Stage) -> Iterator[tuple[Finding, Action]]:
+        """What each finding asks for."""
         now = datetime.now(UTC)
-
-        def action(finding: Finding) -> Action:
-            if finding.kind == "guard_failed" and self.policy.opens(finding.guard, now):
-                return Action.FLAG
-            return self.policy.action(finding, context, stage)
-
-        return max(map(action, findings), default=Action.SHOW)
+        for finding in findings:
+            opens = finding.kind == "guard_failed" and self.policy.opens(finding.guard, now)
+            yield finding, Action.FLAG if opens else self.policy.action(finding, context, stage)
 
     def _redactions(
         self, text: str, findings: Sequence[Finding], context: Context, stage: Stage
@@ -182,6 +201,17 @@ def _moved(redaction: Redaction, findings: Iterable[Finding]) -> Redacted:
         start, end = redaction.move(finding.start, finding.end)
         moved.append(replace(finding, start=start, end=end))
     return Redacted(redaction.text, tuple(moved))
+
+
+def _behind(words: str, checked: Checked) -> Checked:
+    """A checked text with our own words before it, where there is any text."""
+
+    def put(text: Redacted) -> Redacted:
+        far = len(words)
+        findings = (replace(finding, start=finding.start + far, end=finding.end + far) for finding in text.findings)
+        return Redacted(words + text.text, tuple(findings)) if text.text else text
+
+    return replace(checked, shown=put(checked.shown), kept=put(checked.kept))
 
 
 def union(findings: Iterable[Finding]) -> list[tuple[int, int, str]]:

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -35,7 +35,7 @@ from guardrails.policy_tables import (
     Word,
     bare,
 )
-from guardrails.types import Action, Context, Finding, Origin, Stage
+from guardrails.types import Action, Context, Finding, Origin, Repair, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,9 @@ QUIET_SECONDS = 0.05  # a file that changed more recently may be half written
 ACCOUNTS = frozenset({"CREDIT_CARD", "CRYPTO", "IBAN_CODE", "US_BANK_NUMBER"})
 KEPT = 4
 KEEPS_FROM = 2 * KEPT  # a shorter value would be half told by its end
+
+# What may be shown as something that the documents do not say. A wrong number or the opposite of what they say may not.
+HEDGED = frozenset({"name", "sentence"})
 
 ACTIONS: Mapping[Word, Action] = {
     "show": Action.SHOW,
@@ -132,6 +135,15 @@ class Policy(Part):
     def listed(self, value: str) -> bool:
         """Whether a value is on the allow list: then it is not personal, whatever a guard says."""
         return bare(value) in _compared(self.allowed)
+
+    def repair(self, unsupported: Iterable[Finding]) -> Repair:
+        """What becomes of a sentence that these findings alone leave out."""
+        repair = self.unsupported.repair
+        return "quote" if repair == "hedge" and not all(map(self.hedges, unsupported)) else repair
+
+    def hedges(self, finding: Finding) -> bool:
+        """Whether a sentence with this finding may be shown behind words that say that the documents do not say it."""
+        return self.unsupported.repair == "hedge" and finding.kind == "unsupported" and finding.label in HEDGED
 
     def uses(self, guard: str) -> bool:
         """Whether this guard is on."""

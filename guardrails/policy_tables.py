@@ -23,7 +23,7 @@ from pydantic import (
 
 from guardrails.pii.labels import DENIED, KNOWN
 from guardrails.policy_mistakes import quoted
-from guardrails.types import Origin
+from guardrails.types import Origin, Repair
 
 Word = Literal["show", "mask", "redact", "flag"]
 OriginName = Literal["user", "public_document", "document", "invention"]
@@ -127,6 +127,7 @@ class PersonalData(Part):
 class Unsupported(Part):
     # so sure that nothing supports the sentence: it is left out; below: shown, marked
     drop_from: float = Field(strict=True, ge=0, le=1)
+    repair: Repair = "drop"  # what becomes of a sentence of the model that is left out for this alone
     flag_at_most: float = Field(0.1, strict=True, ge=0, le=1)  # the target of a calibration: of supported answers
     report_from: float | None = Field(None, strict=True, ge=0, le=1)  # so sure: it is reported; None: as shipped
 

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 Kind = Literal["pii", "supported", "unsupported", "injection", "harm", "output", "guard_failed"]
 Stage = Literal["question", "passage", "sentence"]  # what a text is: a reader's message, a source, part of an answer
 Verdict = Literal["supports", "does not support", "contradicts"]
+Repair = Literal["drop", "hedge", "quote", "ask"]  # what becomes of a sentence that nothing supports
 Status = Literal["ran", "skipped", "timed out", "failed"]
 
 
@@ -110,6 +111,9 @@ class Checked:
     kept: Redacted  # for the auditor: all personal data redacted; empty text when a guard failed
     action: Action
     runs: tuple[GuardRun, ...] = ()
+    unsupported: tuple[
+        Finding, ...
+    ] = ()  # what drops it, if lack of support alone does: characters of the text as given
 
 
 class Guard(Protocol):

@@ -10,7 +10,7 @@ from guardrails.audit.log import AuditLog
 from guardrails.encoder import Encoder
 from guardrails.gate import CheckFailed, Gate
 from guardrails.harm import SELF_HARM
-from guardrails.stream import BEFORE, LOOK_AHEAD
+from guardrails.stream import BEFORE
 from guardrails.types import Action, Checked, Context
 from rag.access import audience
 from rag.dialogue.memory import Memory
@@ -22,6 +22,7 @@ from rag.generation.prompt import declines
 from rag.generation.write import Writer
 from rag.index.relevance import relevance
 from rag.index.retrieve import Retriever
+from rag.repair import Part, Repaired, Repairs, claims_nothing, own_words, said, told
 from rag.screen import Source, screen
 from rag.settings import Settings
 from rag.turn import Turn
@@ -56,6 +57,7 @@ HELP = (
     "or call your local emergency number or a crisis line now."
 )
 UNCHECKED = "The {} check is not available; until it is back, the policy lets answers through without it."
+WRITING = Status("Reading and writing…")
 BROKEN_OFF = "The model broke off here. What stands above was checked and is complete in itself."
 
 
@@ -98,6 +100,10 @@ class Given:
     model: ChatModel | None
     conversation: str
     cautious: bool  # the question itself may be an attack: no model is asked
+
+    @property
+    def by_id(self) -> dict[str, Source]:
+        return {source.evidence.id: source for source in self.sources}
 
 
 class Assistant:
@@ -183,7 +189,7 @@ class Assistant:
 
         context = replace(asked, evidence=tuple(source.evidence for source in sources))
         best = extracts(search.queries, [source.passage for source in sources], self._parts.encoder)
-        yield Status("Reading and writing…")
+        yield WRITING
         cautious = question.action is Action.DROP
         given = Given(turn, gate, search, sources, best, context, history, model, conversation, cautious)
         yield from self._write_or_quote(given)
@@ -212,33 +218,61 @@ class Assistant:
         """Show what the model writes, sentence by sentence; whether it says that the sources do not answer."""
         if given.model is None or given.cautious:
             return False
-        waiting: list[Checked] = []  # sentences that claim nothing ("Here is why:") wait for one that does
-        written = self._writer(
+        waiting: list[Part] = []  # sentences that claim nothing ("Here is why:") wait for one that does
+        draft = self._writer(
             given.gate, given.model, given.search, given.sources, given.found, given.history, given.conversation
         )
-        for cut in written:
+        repairs = Repairs(given.gate, given.sources, self._parts.encoder, draft.again)
+        put = ""  # in place of the sentence before
+        for cut in draft.sentences():
             if declines(cut.text):
                 return True
-            checked = given.gate.sentence(cut.text, replace(given.context, before=cut.before, after=cut.after))
-            if not checked.kept.findings and checked.action is Action.SHOW:
-                waiting.append(checked)
+            around = replace(given.context, before=(cut.before + put)[-BEFORE:], after=cut.after)
+            part = Part(cut.text, given.gate.sentence(cut.text, around))
+            if claims_nothing(part.checked):
+                waiting.append(part)
                 continue
-            for earlier in waiting if checked.action < Action.DROP else ():
-                yield from self._show(given, earlier, quoted=False)
+            if given.turn.repaired and said(part.checked, given.turn.sentences):
+                continue  # in place of an earlier sentence
+            placed = yield from self._repaired(given, repairs, part, around)
+            put = placed.text if placed and placed.replaces else ""
+            for earlier in waiting if placed and placed.checked.action < Action.DROP else ():
+                yield from self._show(given, earlier)
             waiting = []
-            yield from self._show(given, checked, quoted=False)
+            if placed:
+                yield from self._show(given, placed)
+            if put:
+                yield WRITING
         return False
 
-    def _show(self, given: Given, checked: Checked, *, quoted: bool) -> Iterator[Shown]:
+    def _repaired(
+        self, given: Given, repairs: Repairs, sentence: Part, around: Context
+    ) -> Generator[Shown, None, Part | None]:
+        """The sentence; where nothing supports it, what policy puts in its place, if anything can be put there.
+
+        The sentence itself is recorded then, come what may.
+        """
+        kind = repairs.kind(sentence.checked, given.turn.sentences)
+        if kind == "drop":
+            return sentence
+        made = Repaired(kind, "not finished")
+        try:
+            yield Status("Looking at a sentence once more…")
+            made = repairs(kind, sentence, around, given.turn.sentences)
+        finally:
+            given.turn.wrote(sentence, given.by_id, made)
+        return made.part
+
+    def _show(self, given: Given, part: Part) -> Iterator[Shown]:
         """Record a checked sentence, then show it, unless it was dropped.
 
         Raises:
             CheckFailed: nothing more of this answer may be shown.
         """
-        for name in given.turn.newly_unchecked(checked):
+        for name in given.turn.newly_unchecked(part.checked):
             yield given.turn.noticed(UNCHECKED.format(name))
-        sentence = given.turn.wrote(checked, {source.evidence.id: source for source in given.sources}, quoted=quoted)
-        if checked.action is Action.WITHHOLD:
+        sentence = given.turn.wrote(part, given.by_id)
+        if part.checked.action is Action.WITHHOLD:
             raise CheckFailed
         if sentence:
             yield sentence
@@ -246,11 +280,9 @@ class Assistant:
     def _quote(self, given: Given, why: str) -> Iterator[Shown]:
         yield given.turn.noticed(why)
         for extract in quotable(given.found, MOST_QUOTED):
-            evidence = given.sources[extract.passage].evidence
-            before, after = evidence.text[: extract.start][-BEFORE:], evidence.text[extract.end :][:LOOK_AHEAD]
-            own = replace(given.context, evidence=(evidence,), before=before, after=after)
+            part = own_words(given.gate, given.sources[extract.passage], extract, given.context)
             try:
-                yield from self._show(given, given.gate.sentence(_quoted(extract), own), quoted=True)
+                yield from self._show(given, part)
             except CheckFailed:
                 yield from self._withhold(given.turn)
                 return
@@ -260,13 +292,11 @@ class Assistant:
         yield Done(given.turn.id, "quoted")
 
     def _conclude(self, turn: Turn, *, broken: bool) -> Iterator[Shown]:
-        if turn.dropped:
-            what = "One sentence was" if turn.dropped == 1 else f"{turn.dropped} sentences were"
-            text = f"{what} left out, because a check did not let what the model wrote there pass."
-            yield turn.noticed(text)
+        for line in told(turn.repairs):
+            yield turn.noticed(line)
         if broken:
             yield turn.noticed(BROKEN_OFF)
-        yield Done(turn.id, "answered")
+        yield Done(turn.id, "answered" if turn.worded else "quoted")
 
     def _refuse(self, turn: Turn, sources: Sequence[Source]) -> Iterator[Shown]:
         yield turn.noticed(NOT_FOUND)
@@ -309,7 +339,3 @@ def _why_quoted(given: Given, *, quotes_only: bool, broken: bool) -> str:
     if given.cautious:
         return QUOTED_CAUTIOUS
     return QUOTED if quotes_only else QUOTED_DOWN if broken else QUOTED_UNSUPPORTED
-
-
-def _quoted(extract: Extract) -> str:
-    return " ".join(extract.text.split()) + "\n"

@@ -167,6 +167,10 @@ def record(found: Record, *, as_json: bool) -> None:
         say(f"Evidence {passage.number}: {plain(passage.title)} ({plain(passage.source)})\n{plain(passage.text)}\n")
     for sentence in found.sentences:
         say(f"{sentence.action}: {plain(sentence.written.strip())}")
+        if sentence.repair:
+            say(f"    repair: {sentence.repair}, {sentence.outcome}")
+        if sentence.replaces:
+            say(f"    in place of the sentence before: {sentence.replaces}")
         for finding in sentence.findings:
             say(
                 f"    {finding.guard} {finding.label} {finding.score:.2f} "

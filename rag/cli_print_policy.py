@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from rich.table import Table
 
+from guardrails.gate import HEDGE
 from guardrails.policy import Policy, Ruling
-from guardrails.types import Action, Finding, Origin, Stage
+from guardrails.types import Action, Finding, Origin, Repair, Stage
 from rag.cli_print import cell, out, plain, say
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def policy(found: Policy, file: Path, now: datetime, *, as_json: bool) -> None:
     say(f"Public contacts wherever they stand: {_listed(about.public_values)}")
     say(f"Never personal: {_listed(about.allow)}. Always personal: {_listed(about.deny)}")
     out.print(_others(found))
+    say(f"A sentence left out because the documents do not support it: {REPAIRS[found.unsupported.repair]}.")
     hosts = f", and those of {_listed(found.output.allowed_hosts)}" if found.output.allowed_hosts else ""
     say(f"Links that may be shown: {LINKS[found.output.links]}{hosts}. Images from elsewhere and markup: none.")
     say("A guard that fails: nothing unchecked is shown.")
@@ -99,6 +101,12 @@ def policy(found: Policy, file: Path, now: datetime, *, as_json: bool) -> None:
         say(f"note: {plain(note)}")
 
 
+REPAIRS: Mapping[Repair, str] = {
+    "drop": "nothing is put in its place",
+    "hedge": f'shown behind the words "{HEDGE.strip()}", unless it has a number wrong or says the opposite',
+    "quote": "replaced by the source's sentence that fits best, if one does",
+    "ask": "the model writes it once more, and what it writes is checked",
+}
 LINKS = {
     "any": "all",
     "documents": "those of the documents used, and of the reader",
@@ -161,6 +169,8 @@ def explanation(pieces: Sequence[Explained], found: Policy, stage: Stage, *, jud
         if not piece.findings:
             say("  nothing found")
         say(f"  => {DONE[stage][piece.action]}")
+        if piece.repair != "drop":
+            say(f'  then, by unsupported.repair = "{found.unsupported.repair}": {REPAIRS[piece.repair]}')
         say(f"  reader:  {plain(piece.reader.strip()) or '(nothing)'}")
         say(f"  auditor: {plain(piece.record.strip()) or '(nothing)'}")
         for run in piece.runs:
@@ -181,6 +191,7 @@ def _line(finding: Finding, ruling: Ruling) -> str:
 def _as_json(piece: Explained) -> dict[str, Any]:
     return {
         "action": piece.action.name,
+        "repair": piece.repair,
         "reader": piece.reader,
         "auditor": piece.record,
         "findings": [

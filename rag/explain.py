@@ -11,7 +11,7 @@ from guardrails.gate import Gate
 from guardrails.listed import by_lists
 from guardrails.policy import Policy, Ruling
 from guardrails.stream import cuts
-from guardrails.types import Action, Context, Evidence, Finding, GuardRun, Stage
+from guardrails.types import Action, Context, Evidence, Finding, GuardRun, Repair, Stage
 from rag.ingest.load import load
 
 As = Literal["question", "answer", "user", "passage"]  # user: part of an answer that repeats the user's words
@@ -29,6 +29,7 @@ class Explained:
     record: str  # what is kept for the auditor
     findings: tuple[tuple[Finding, Ruling], ...]  # characters of text
     runs: tuple[GuardRun, ...]
+    repair: Repair = "drop"  # tried with a sentence of the model that nothing supports
 
 
 def explain(gate: Gate, text: str, as_: As, audience: frozenset[str], evidence: Sequence[Evidence]) -> list[Explained]:
@@ -61,16 +62,17 @@ def _explained(gate: Gate, text: str, stage: Stage, context: Context) -> Explain
     rulings = tuple(
         (finding, gate.policy.ruling(finding, context, stage)) for finding in by_lists(text, found, gate.policy)
     )
-    action, reader, record = _outcome(gate, text, stage, context)
-    return Explained(text, action, reader, record, rulings, tuple(runs))
+    action, reader, record, repair = _outcome(gate, text, stage, context)
+    return Explained(text, action, reader, record, rulings, tuple(runs), repair)
 
 
-def _outcome(gate: Gate, text: str, stage: Stage, context: Context) -> tuple[Action, str, str]:
-    """What is done, what the reader sees, what is kept."""
+def _outcome(gate: Gate, text: str, stage: Stage, context: Context) -> tuple[Action, str, str, Repair]:
+    """What is done, what the reader sees, what is kept, what is tried in place of a sentence that is left out."""
     if stage == "passage":
         passage = gate.passage(context.evidence[0], replace(context, evidence=()))
         if passage is None:
-            return Action.WITHHOLD, "", ""
-        return passage.action, passage.shown.text, passage.kept.text
+            return Action.WITHHOLD, "", "", "drop"
+        return passage.action, passage.shown.text, passage.kept.text, "drop"
     checked = gate.question(text, context) if stage == "question" else gate.sentence(text, context)
-    return checked.action, checked.shown.text, checked.kept.text
+    repair = gate.policy.repair(checked.unsupported) if checked.unsupported else "drop"
+    return checked.action, checked.shown.text, checked.kept.text, repair

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -13,9 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from guardrails.audit.keys import DocumentKey, Quoted
 from guardrails.audit.log import AuditLog
-from guardrails.types import Action, Checked, Finding, GuardRun, Origin, Span, Status
+from guardrails.types import Action, Checked, Finding, GuardRun, Origin, Repair, Span, Status
 from rag.access import actor
 from rag.errors import NotRecorded
+from rag.repair import Part, Repaired
 from rag.screen import Screened, Source
 from rag.types import Citation, Mark, Message, Notice, Outcome, Passage, Reader, Sentence
 
@@ -45,7 +47,10 @@ class Turn:
         self._keys: dict[str, DocumentKey] = {}  # by source
         self._quotable: list[tuple[str, tuple[DocumentKey, ...]]] = []  # what a sentence may quote, in bare words
         self.rests_on: set[DocumentKey] = set()  # keys of the documents that what was shown so far quotes
-        self.dropped = 0
+        self.worded = 0  # of them, those in the model's words
+        self.repairs: Counter[Repair] = (
+            Counter()
+        )  # sentences that were left out, or something else shown in their place
         self.closed = False
 
     def asked(self, checked: Checked) -> None:
@@ -90,18 +95,27 @@ class Turn:
         ]
         self._append("searched", facts, {"evidence": evidence})
 
-    def wrote(self, checked: Checked, sources: Mapping[str, Source], *, quoted: bool) -> Sentence | None:
-        """Record a sentence of the answer; what may be shown of it, or None when it was dropped or withheld."""
+    def wrote(self, part: Part, sources: Mapping[str, Source], repaired: Repaired | None = None) -> Sentence | None:
+        """Record a sentence of the answer; what may be shown of it, or None when it was dropped or withheld.
+
+        Args:
+            repaired: what was done about it, where that is more than leaving it out.
+        """
+        checked = part.checked
         self._flag(checked)
         sentence = None
         if checked.action < Action.DROP:
             citations = self._citations(checked.shown.findings, sources)
-            sentence = Sentence(checked.shown.text, citations, tuple(_marks(checked)), quoted)
+            sentence = Sentence(checked.shown.text, citations, tuple(_marks(checked)), part.quoted)
         facts = _facts(checked) | {
-            "quoted": quoted,
+            "quoted": part.quoted,
             "cited": [c.number for c in sentence.citations if c.supports] if sentence else [],
             "compared": [[c.number, c.verdict] for c in sentence.citations if not c.supports] if sentence else [],
         }
+        if repaired:
+            facts["repair"] = {"kind": repaired.kind, "outcome": repaired.outcome}
+        if part.replaces:
+            facts["replaces"] = part.replaces
         words = checked.kept.text  # the reader's own values, which they saw, are left out here
         rests_on = self._rests_on(checked, sources)
         payload = {
@@ -109,11 +123,18 @@ class Turn:
             "findings": _rows(checked.kept.findings, sources),
         }
         self._append("sentence", facts, payload)
-        self.dropped += checked.action is Action.DROP
+        if checked.action is Action.DROP and not part.replaces:
+            self.repairs[repaired.kind if repaired and repaired.outcome == "passed" else "drop"] += 1
         if sentence:
+            self.worded += not part.quoted
             self.sentences.append(sentence.text)
             self.rests_on.update(rests_on)
         return sentence
+
+    @property
+    def repaired(self) -> bool:
+        """Whether anything stands in place of a sentence."""
+        return any(kind != "drop" for kind in self.repairs)
 
     def noticed(self, text: str) -> Notice:
         """Record what the reader is told beside the answer; it may be shown then."""

@@ -62,6 +62,9 @@ class SeenSentence:
     findings: tuple[Finding, ...]  # start and end are characters of ``written``, support of ``SeenEvidence.text``
     cited: tuple[int, ...]
     quoted: bool
+    repair: str = ""  # what was done about it, since nothing supports it: hedge, quote or ask
+    outcome: str = ""  # of that
+    replaces: str = ""  # the repair by which it stands in place of the sentence before
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +257,7 @@ def _sentence(event: Event) -> SeenSentence:
         words = SENTENCE_ERASED.format(quoted.on)
         quoted = {"written": words, "shown": words if event.facts["action"] not in NOT_SHOWN else ""}
     facts = event.facts
+    repair = facts.get("repair", {})
     return SeenSentence(
         quoted.get("written", ""),
         quoted.get("shown", ""),
@@ -261,6 +265,9 @@ def _sentence(event: Event) -> SeenSentence:
         findings,
         tuple(facts["cited"]),
         facts["quoted"],
+        repair.get("kind", ""),
+        repair.get("outcome", ""),
+        facts.get("replaces", ""),
     )
 
 

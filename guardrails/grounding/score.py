@@ -32,7 +32,7 @@ class Scorer:
     threshold: float
 
     def logit(self, found: Features) -> float:
-        return self.bias + sum(weight * value for weight, value in zip(self.weights, astuple(found), strict=True))
+        return float(self.bias + sum(w * value for w, value in zip(self.weights, astuple(found), strict=True)))
 
     def unsupported(self, found: Features, head: float | None = None) -> float:
         """0 to 1: how sure that nothing supports the sentence.

@@ -108,7 +108,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments.out.mkdir(parents=True, exist_ok=True)
     encoder = Encoder()
-    rows = {name: labelled(arguments.data / "grounding" / f"{name}.train.jsonl.gz") for name in {*SETS, *OF_WORDS}}
+    rows = {
+        name: labelled(arguments.data / "grounding" / f"{name}.train.jsonl.gz") for name in sorted({*SETS, *OF_WORDS})
+    }
     known = {name: [_answer(one) for one in read(rows[name], encoder)] for name in OF_WORDS}
     fitted = fit(known)
     scorer = Scorer(fitted.bias, tuple(map(float, fitted.weights)), 0.0)

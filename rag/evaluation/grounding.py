@@ -51,7 +51,7 @@ def measure(
 ) -> dict[str, Any]:
     """Judge every answer of a file of rows sentence by sentence, as it would be before it is shown.
 
-    ``baselines`` are what needs no guard (``trivial.py``), each with its AUROC and the best F1 that any threshold gives.
+    ``baselines`` are what needs no guard (``trivial.py``): AUROC, and the best F1 that any threshold gives.
 
     An answer scores as its worst sentence, and is flagged from the guard's own threshold. Figures that need both kinds
     of answers are null where the file has one. ``span_f1`` is over characters, of all rows with spans together. The

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from guardrails.gate import Gate
 from guardrails.pseudonyms import Conversations, Pseudonyms
 from guardrails.stream import Cut, cuts
-from guardrails.types import Context, Evidence, Origin
+from guardrails.types import Context, Evidence, Finding, Origin
 from rag.errors import ModelError
 from rag.generation.extract import Extract, within
 from rag.generation.models import ChatModel, Turn
-from rag.generation.prompt import prompt, without_markers
+from rag.generation.prompt import once_more, prompt, without_markers
 from rag.screen import Source
 from rag.types import Message, Search
 
@@ -21,7 +21,7 @@ _LOOP = re.compile(r"(\S.{6,80}?)\1{2}$", re.DOTALL)  # the same words three tim
 
 
 class Writer:
-    """Turns sources into sentences, and keeps the stand-ins of each conversation.
+    """Turns sources into drafts, and keeps the stand-ins of each conversation.
 
     Args:
         evidence_characters: how much of the sources the model is given.
@@ -42,38 +42,90 @@ class Writer:
         found: Sequence[Extract],
         history: Sequence[Message],
         conversation: str,
-    ) -> Iterator[Cut]:
-        """Sentences as the model writes them. A model outside is told stand-ins, which are replaced in what it writes.
+    ) -> Draft:
+        """Say what the model is told. A model outside is told stand-ins, which are replaced in what it writes.
 
         Raises:
-            ModelError: it broke off, or went round in circles.
-            CheckFailed: nobody can tell what the model must not be told, or where a sentence may end.
+            CheckFailed: nobody can tell what the model must not be told.
         """
-        names = self._pseudonyms.of(conversation)
-        hides = not (model.inside or gate.policy.personal_data.models_outside_see_it)
-
-        def told(text: str, *, public: bool = False) -> str:
-            return _disguised(gate, text, names, public=public) if hides else text
-
+        disguise = Disguise(gate, model, self._pseudonyms.of(conversation))
         chosen = within(found, self._evidence_characters)
         texts = [
-            (told(source.title), told(_joined(chosen, number), public=source.evidence.public_contacts))
+            (disguise(source.title), disguise(_joined(chosen, number), public=source.evidence.public_contacts))
             for number, source in enumerate(sources)
             if any(extract.passage == number for extract in chosen)
         ]
         # Earlier turns are told only where the question leans on them: others lead a small model astray.
         leaning = history if len(search.queries) > 1 else ()
-        earlier: list[Turn] = [("human" if said.role == "user" else "ai", told(said.content)) for said in leaning]
+        earlier: list[Turn] = [("human" if said.role == "user" else "ai", disguise(said.content)) for said in leaning]
         # A random mark would make what a small model writes a matter of chance: the one inside is told none.
         mark = "" if model.inside else self._canary
-        pieces = _until_loop(model.stream(prompt(told(search.question), texts, earlier, mark)), model.name)
-        for cut in _unrepeated(cuts(without_markers(pieces), gate.parts_a_value), told(search.question)):
-            yield Cut(*map(names.restore, (cut.text, cut.before, cut.after))) if hides else cut
+        question = disguise(search.question)
+        return Draft(gate, model, disguise, question, prompt(question, texts, earlier, mark))
 
 
-def _disguised(gate: Gate, text: str, names: Pseudonyms, *, public: bool) -> str:
-    context = Context(evidence=(Evidence("", text, public_contacts=public),))
-    return names.hide(text, (f for f in gate.personal(text, context) if f.origin is not Origin.PUBLIC_DOCUMENT))
+class Disguise:
+    """Stand-ins in what a model outside is told; a model inside, or where policy trusts them all, is told the words."""
+
+    def __init__(self, gate: Gate, model: ChatModel, names: Pseudonyms) -> None:
+        self._gate = gate
+        self._names = names
+        self._hides = not (model.inside or gate.policy.personal_data.models_outside_see_it)
+
+    def __call__(self, text: str, *, public: bool = False) -> str:
+        return self._names.hide(text, self._personal(text, public=public)) if self._hides else text
+
+    def part(self, text: str, start: int, end: int) -> str:
+        """Characters of a text as the disguised whole has them; the whole, where a personal value touches them."""
+        if not self._hides:
+            return text[start:end]
+        touched = any(found.start < end and start < found.end for found in self._personal(text))
+        return self(text) if touched else self._names.hide(text[start:end], ())
+
+    def lifted(self, cut: Cut) -> Cut:
+        """What the model wrote, with the values in place of their stand-ins."""
+        return Cut(*map(self._names.restore, (cut.text, cut.before, cut.after))) if self._hides else cut
+
+    def _personal(self, text: str, *, public: bool = False) -> list[Finding]:
+        context = Context(evidence=(Evidence("", text, public_contacts=public),))
+        return [found for found in self._gate.personal(text, context) if found.origin is not Origin.PUBLIC_DOCUMENT]
+
+
+class Draft:
+    """What a model writes for one question. Nothing of it has been checked yet."""
+
+    def __init__(self, gate: Gate, model: ChatModel, disguise: Disguise, question: str, asked: Sequence[Turn]) -> None:
+        self._gate = gate
+        self._model = model
+        self._disguise = disguise
+        self._question = question
+        self._asked = asked
+
+    def sentences(self) -> Iterator[Cut]:
+        """Sentences as the model writes them.
+
+        Raises:
+            ModelError: it broke off, or went round in circles.
+            CheckFailed: nobody can tell where a sentence may end.
+        """
+        return self._written(self._asked)
+
+    def again(self, sentence: str, findings: Sequence[Finding]) -> Iterator[Cut]:
+        """The same for one sentence that is written once more, by a model that is told what is wrong with it.
+
+        Args:
+            findings: characters of the sentence.
+
+        Raises:
+            CheckFailed: also where nobody can tell what the model must not be told.
+        """
+        wrong = [(self._disguise.part(sentence, found.start, found.end), found.reason) for found in findings]
+        yield from self._written(once_more(self._asked, self._disguise(sentence), wrong))
+
+    def _written(self, turns: Sequence[Turn]) -> Iterator[Cut]:
+        pieces = _until_loop(self._model.stream(turns), self._model.name)
+        for cut in _unrepeated(cuts(without_markers(pieces), self._gate.parts_a_value), self._question):
+            yield self._disguise.lifted(cut)
 
 
 def _joined(chosen: Sequence[Extract], passage: int) -> str:

@@ -97,12 +97,14 @@ def _sentence(number: int, sentence: SeenSentence, numbers: Mapping[str, int]) -
         if sentence.shown.strip()
         else "nothing"
     )
-    name = f"Sentence {number}{' · quotation' if sentence.quoted else ''}"
+    about = [f"Sentence {number}", *(["quotation"] if sentence.quoted else [])]
+    if sentence.replaces:
+        about.append(f"in place of the one before: {words.REPAIRS.get(sentence.replaces, sentence.replaces)}")
     return (
-        f'<div class="seen"><div class="seen-head"><span class="quiet">{name}</span>'
+        f'<div class="seen"><div class="seen-head"><span class="quiet">{safe(" · ".join(about))}</span>'
         f'<span class="tag {"warn" if wrong else "good"}">{safe(words.action(sentence.action))}</span></div>'
         f'<dl><dt>As written</dt><dd dir="auto">{highlighted(sentence.written, ((f.start, f.end) for f in wrong))}</dd>'
-        f"<dt>As shown</dt><dd>{shown}</dd>{_compared(sentence, numbers)}</dl>"
+        f"<dt>As shown</dt><dd>{shown}</dd>{_compared(sentence, numbers)}{_repair(sentence)}</dl>"
         f"{''.join(_finding(finding, sentence.written) for finding in sentence.findings)}</div>"
     )
 
@@ -120,6 +122,14 @@ def _compared(sentence: SeenSentence, numbers: Mapping[str, int]) -> str:
         for number, verdict in sorted(verdicts)
     )
     return f"<dt>Passages</dt><dd>{items}</dd>" if items else ""
+
+
+def _repair(sentence: SeenSentence) -> str:
+    if not sentence.repair:
+        return ""
+    tried = words.REPAIRS.get(sentence.repair, sentence.repair)
+    outcome = words.REPAIRED.get(sentence.outcome, sentence.outcome)
+    return f"<dt>Repair</dt><dd>{safe(tried)} · {safe(outcome)}</dd>"
 
 
 def _finding(finding: Finding, written: str) -> str:

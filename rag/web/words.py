@@ -102,6 +102,23 @@ ACTIONS = {
     Action.WITHHOLD.name: "withheld",
 }
 
+REPAIRS = {  # what is done about a sentence that nothing supports
+    "hedge": "shown as something that the documents do not say",
+    "quote": "replaced by the document's own words",
+    "ask": "written once more",
+}
+REPAIRED = {  # what came of it
+    "passed": "passed the checks",
+    "dropped": "a check did not let that pass",
+    "withheld": "a check could not be made, or withheld the answer",
+    "declined": "the model found nothing in the sources",
+    "model failed": "the model failed",
+    "none fits": "no sentence of the sources fits",
+    "said before": "it was said before",
+    "asked enough": "not tried: enough sentences were written once more",
+    "not finished": "not finished",
+}
+
 
 def personal(label: str) -> str:
     """What a redaction label stands for: ``PHONE_NUMBER`` -> ``phone number``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.checks import Checks
-from guardrails.gate import CheckFailed, Gate, redact
+from guardrails.gate import HEDGE, CheckFailed, Gate, redact
 from guardrails.policy import Policy, Unsupported, load
 from guardrails.policy_tables import FailOpen
 from guardrails.types import Action, Context, Evidence, Finding, Kind, Origin, Stage
@@ -80,6 +81,55 @@ def test_an_unsupported_sentence_is_marked_or_dropped(score: float, action: Acti
     guard = ScriptedGuard("pii", finding(0, 4, kind="unsupported", origin=None, score=score))
     checked = Gate(Checks([guard]), marking).sentence(TEXT, Context())
     assert (checked.action, checked.shown.text, checked.kept.text) == (action, shown, TEXT)
+
+
+UNSUPPORTED = finding(5, 13, kind="unsupported", origin=None, label="sentence")
+HARM = finding(0, 4, kind="harm", origin=None, label="threat")
+PHONE = finding(17, 25)
+
+
+@pytest.mark.parametrize(
+    ("found", "alone"),
+    [
+        ((UNSUPPORTED,), (UNSUPPORTED,)),
+        ((PHONE, UNSUPPORTED), (UNSUPPORTED,)),  # hidden, which leaves nothing out
+        ((HARM, UNSUPPORTED), ()),
+        ((HARM,), ()),
+        ((replace(UNSUPPORTED, kind="injection"), UNSUPPORTED), ()),
+        ((replace(UNSUPPORTED, kind="guard_failed"), UNSUPPORTED), ()),
+        ((PHONE,), ()),
+        ((), ()),
+    ],
+)
+def test_the_gate_says_when_lack_of_support_alone_drops(found: tuple[Finding, ...], alone: tuple[Finding, ...]) -> None:
+    assert gate(*found).sentence(TEXT, Context()).unsupported == alone
+
+
+def hedging(*findings: Finding) -> Gate:
+    policy = POLICY.model_copy(update={"unsupported": Unsupported(drop_from=0.0, repair="hedge")})
+    return Gate(Checks([ScriptedGuard("pii", *findings)]), policy)
+
+
+def test_a_hedged_sentence_is_shown_behind_our_words_with_its_findings() -> None:
+    checked = hedging(UNSUPPORTED, PHONE).hedged(TEXT, Context())
+    assert (checked.shown.text, checked.action) == (f"{HEDGE}Call 555-0199 or <PHONE_NUMBER> today", Action.FLAG)
+    assert [checked.shown.text[f.start : f.end] for f in checked.shown.findings] == ["555-0199", "<PHONE_NUMBER>"]
+    assert checked.kept == checked.shown
+
+
+@pytest.mark.parametrize("other", [HARM, replace(UNSUPPORTED, label="number"), replace(HARM, kind="injection")])
+def test_a_hedge_excuses_nothing_but_words_that_no_document_has(other: Finding) -> None:
+    checked = hedging(UNSUPPORTED, other).hedged(TEXT, Context())
+    assert (checked.action, checked.shown.text) == (Action.DROP, "")
+
+
+def test_nothing_is_hedged_that_the_policy_does_not_hedge() -> None:
+    assert gate(UNSUPPORTED).hedged(TEXT, Context()).action is Action.DROP
+
+
+def test_a_hedged_sentence_that_cannot_be_checked_is_withheld() -> None:
+    checked = gate(error=RuntimeError()).hedged(TEXT, Context())
+    assert (checked.action, checked.shown.text, checked.kept.text) == (Action.WITHHOLD, "", "")
 
 
 def test_a_guard_that_fails_withholds_and_is_not_quoted(caplog: pytest.LogCaptureFixture) -> None:

@@ -168,6 +168,30 @@ def test_an_unsupported_sentence_is_marked_or_left_out(score: float, action: Act
     assert not policy().hides(found)
 
 
+def lacking(*labels: str) -> list[Finding]:
+    return [finding(label, None, "unsupported") for label in labels]
+
+
+@pytest.mark.parametrize("word", ["drop", "quote", "ask"])
+def test_what_becomes_of_an_unsupported_sentence_is_what_the_policy_says(word: str) -> None:
+    mending = policy(f'repair = "{word}"\n')
+    assert mending.repair(lacking("sentence", "number")) == word
+    assert not any(map(mending.hedges, lacking("sentence", "name")))
+
+
+def test_only_what_no_document_contradicts_is_hedged() -> None:
+    hedging = policy('repair = "hedge"\n')
+    assert hedging.repair(lacking("sentence", "name")) == "hedge"
+    for label in ("number", "date", "negation", "unit", "relation", "of a kind not known yet"):
+        assert hedging.repair(lacking("sentence", label)) == "quote"
+    assert not hedging.hedges(finding("sentence"))
+
+
+def test_a_policy_that_does_not_speak_of_repair_leaves_out() -> None:
+    assert policy().repair(lacking("sentence")) == "drop"
+    assert [preset.unsupported.repair for preset in (GENERAL, HEALTH, FINANCE)] == ["drop"] * 3
+
+
 @pytest.mark.parametrize(
     ("kind", "stage", "table", "action"),
     [
@@ -392,6 +416,8 @@ def test_a_policy_made_in_code_needs_no_clock() -> None:
         (changed(drop_from="-1"), "line 14: unsupported.drop_from is -1; use 0 or more"),
         (changed(drop_from="nan"), "line 14: unsupported.drop_from is NaN; use a number"),
         (changed(drop_from="'0.5'"), 'line 14: unsupported.drop_from is "0.5"; use a number'),
+        (changed("repair = 'mend'\n"), 'line 15: unsupported.repair is "mend"; use drop, hedge, quote or ask'),
+        (changed("repair = true\n"), "line 15: unsupported.repair is true; use drop, hedge, quote or ask"),
         (changed(name="5"), "line 1: name must be text in quotes"),
         (changed(shown='"DATE_TIME"'), 'line 4: personal_data.shown must be a list such as ["a", "b"]'),
         (changed(shown="[5]"), "line 4: personal_data.shown[1] must be text in quotes"),

@@ -1,4 +1,4 @@
-"""What the grounding guard catches when true sentences are made untrue: ``python -m tests.quality.perturbations FOLDER``.
+"""What the grounding guard catches of changed sentences: ``python -m tests.quality.perturbations FOLDER``.
 
 FOLDER holds ``grounding/`` and ``retrieval/``. 500 true sentences are drawn from passages of the ``dev`` parts, each is
 judged against its own passage among four others, once as it stands and once changed in every way it allows. Clauses
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import random
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -60,7 +61,7 @@ def _runs(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def measure(folder: Path, guard: GroundingGuard, seed: int = 1) -> None:
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311 - the same sentences every time
     texts = passages(folder)
     draw.shuffle(texts)
     times: list[float] = []
@@ -90,11 +91,12 @@ def measure(folder: Path, guard: GroundingGuard, seed: int = 1) -> None:
     other = paraphrases(folder)
     draw.shuffle(other)
     told = [flagged(said, row.question, row.contexts) for said, row in other[:SENTENCES]]
-    print("| what | sentences | flagged | 95 % |\n| --- | ---: | ---: | --- |")
+    lines = ["| what | sentences | flagged | 95 % |", "| --- | ---: | ---: | --- |"]
     for what, results in {**caught, "unchanged": alarms, "paraphrases": told}.items():
         low, high = interval(sum(results), len(results))
-        print(f"| {what} | {len(results)} | {statistics.mean(results):.3f} | {low:.3f} to {high:.3f} |")
-    print(f"\nmedian {statistics.median(times[:SENTENCES]) * 1000:.0f} ms a sentence against its passages")
+        lines.append(f"| {what} | {len(results)} | {statistics.mean(results):.3f} | {low:.3f} to {high:.3f} |")
+    lines += ["", f"median {statistics.median(times[:SENTENCES]) * 1000:.0f} ms a sentence against its passages"]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,11 @@ from guardrails.gate import Gate
 from guardrails.output import OutputGuard
 from guardrails.pii.guard import PiiGuard
 from guardrails.policy import load, presets
-from guardrails.types import Action, Context, Evidence, Finding, Origin, Stage
+from guardrails.policy_tables import Unsupported
+from guardrails.types import Action, Context, Evidence, Finding, Origin, Repair, Stage
 from rag import build
 from rag.cli import app
+from rag.cli_print_policy import REPAIRS, explanation
 from rag.errors import CandorError
 from rag.explain import Explained, document, explain
 
@@ -176,6 +178,15 @@ def test_the_audience_of_a_rule_is_shown(tmp_path: Path) -> None:
     assert "and those of x.org" in said
 
 
+@pytest.mark.parametrize("repair", REPAIRS)
+def test_what_becomes_of_unsupported_sentences_is_shown(tmp_path: Path, repair: Repair) -> None:
+    file = tmp_path / "mine.toml"
+    source = presets()["general"].read_text(encoding="utf-8").replace('repair = "drop"', f'repair = "{repair}"')
+    file.write_text(source, encoding="utf-8")
+    said = candor("show", str(file)).stdout
+    assert f"A sentence left out because the documents do not support it: {REPAIRS[repair]}." in said
+
+
 def test_a_policy_as_json_holds_every_table() -> None:
     facts = json.loads(candor("show", "health", "--json").stdout)
     assert facts["hash"] == load(Path("health")).hash
@@ -284,6 +295,31 @@ def test_the_same_as_json_and_from_standard_input(contacts: Path) -> None:
         "document", "personal_data.by_origin.document", "redact",
     )  # fmt: skip
     assert {run["guard"]: run["status"] for run in piece["guards"]}["pii"] == "ran"
+
+
+class Unsupporting:
+    """Finds support for nothing."""
+
+    name = "grounding"
+    stages: frozenset[Stage] = frozenset({"sentence"})
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def check(self, text: str, context: Context) -> list[Finding]:
+        return [Finding(self.name, "unsupported", self.label, 0, len(text), 0.9, 0.5, "no passage says this")]
+
+
+@pytest.mark.parametrize(("label", "done"), [("sentence", "hedge"), ("number", "quote")])
+def test_what_would_be_put_in_place_of_a_sentence_is_told(
+    label: str, done: Repair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hedging = load().model_copy(update={"unsupported": Unsupported(drop_from=0.0, repair="hedge")})
+    own = Gate(Checks([*gate("general").checks.guards, Unsupporting(label)]), hedging)
+    pieces = explain(own, "Soup is free.", "answer", frozenset(), ())
+    for as_json, said in ((False, f'then, by unsupported.repair = "hedge": {REPAIRS[done]}'), (True, f'"{done}"')):
+        explanation(pieces, hedging, "sentence", judged=True, as_json=as_json)
+        assert said in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("own_guards")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from guardrails.pii.labels import KNOWN
+from guardrails.types import Repair
+from rag.repair import Outcome
 from rag.types import Done, Mark, Progress, Sentence, SetAside
 from rag.web import render, render_answer, render_chat, render_review, render_shelf, words
 from rag.web.render_answer import Turn
@@ -271,6 +274,17 @@ def test_a_record_shows_what_was_written_and_what_was_shown() -> None:
     for part in ("As written", "nothing", "left out", "score 0.18, threshold 0.42", "origin: document", "9f31c2d8a7b0"):
         assert part in text
     assert "<mark>28 days of paid leave</mark>" in render_review.record(record("t", "How long?"))
+
+
+@pytest.mark.parametrize("repair", get_args(Repair)[1:])
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_a_record_shows_what_was_repaired_and_what_came_of_it(repair: str, outcome: str) -> None:
+    found = record("t", "How long?")
+    first, second, *_ = found.sentences
+    both = (replace(first, repair=repair, outcome=outcome), replace(second, replaces=repair))
+    text = inert(render_review.record(replace(found, sentences=both))).text
+    assert f"{words.REPAIRS[repair]} · {words.REPAIRED[outcome]}" in text
+    assert f"Sentence 2 · in place of the one before: {words.REPAIRS[repair]}" in text
 
 
 def test_a_record_tells_why_it_is_here_and_how_each_guard_fared() -> None:
