@@ -514,9 +514,8 @@ def test_the_line_of_a_key_is_right_however_it_is_written(key: tuple[str | int, 
 
 
 names = st.text("abc", min_size=1, max_size=2)
-values: st.SearchStrategy[Any] = st.recursive(
-    st.integers() | st.booleans() | st.text('ab]["#\n', max_size=5), lambda inner: st.lists(inner, max_size=4)
-)
+scalars = st.integers() | st.booleans() | st.text('ab]["#\n', max_size=5)
+values: st.SearchStrategy[Any] = scalars | st.lists(scalars | st.lists(scalars, max_size=4), max_size=4)
 
 
 def _toml(value: object, rng: Callable[[], bool]) -> str:
