@@ -32,8 +32,7 @@ class Kind(IntEnum):
     """What is known of a word piece. The numbers are places in the trained weights."""
 
     MARK = 0
-    IN_EVIDENCE = 1
-    IN_QUESTION = 2
+    IN_EVIDENCE = 1  # or in the question, whose words count as known; 2 is not used
     ELSEWHERE = 3  # in a passage, but not in what was chosen of it
     NEAREST = 4  # another word comes as near as ``NEAR`` says
     NEARER = 5
@@ -165,10 +164,8 @@ def _of_sentence(
     }
     anywhere = {key for passage in passages for key in passage.places}
     for word, cosine in zip(sentence.content, nearest(sentence, (question, *passages)), strict=True):
-        if word.key in inside:
+        if word.key in inside or word.key in question.places:
             kind = Kind.IN_EVIDENCE
-        elif word.key in question.places:
-            kind = Kind.IN_QUESTION
         elif word.key in anywhere:
             kind = Kind.ELSEWHERE
         else:

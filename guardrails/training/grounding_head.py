@@ -24,7 +24,7 @@ from guardrails.grounding.head import Kind, Part, Pieces
 from guardrails.training.minilm import BEGIN, END, WIDTH, Tensors, original, states, to_train
 
 LAYERS, ROUNDS = 6, 2
-RATE, OF_HEADS = 7e-5, 5.0  # the weights that are new learn so many times faster
+RATE, OF_HEADS = 1e-4, 5.0  # the weights that are new learn so many times faster
 WARM = 0.06  # share of steps in which the rate rises
 PIECES_OF_BATCH = 3000
 OF_WORDS = 0.3  # what the loss of single words counts
@@ -57,7 +57,7 @@ def fresh(weights: Sequence[float], bias: float, seed: int) -> dict[str, torch.T
     """The original layers; the head at first says what the alignment's features say."""
     torch.manual_seed(seed)
     found = original(LAYERS)
-    found["kinds"], found["parts"] = torch.randn(len(Kind), WIDTH) * 0.02, torch.randn(len(Part), WIDTH) * 0.02
+    found["kinds"], found["parts"] = torch.randn(max(Kind) + 1, WIDTH) * 0.02, torch.randn(len(Part), WIDTH) * 0.02
     found["judged.weight"] = torch.stack([torch.randn(WIDTH) * 0.002, torch.randn(WIDTH) * 0.02])
     found["judged.bias"] = torch.tensor([0.0, -2.0])
     found["features"], found["bias"] = torch.tensor(weights), torch.tensor([bias])
@@ -168,9 +168,9 @@ def opinions(weights: Tensors, said: Sequence[Sentence]) -> tuple[torch.Tensor, 
 
 def of_card(weights: Tensors) -> dict[str, Any]:
     """What of the head is no layer: for ``grounding.json``."""
-    features = [round(float(value), 5) for value in weights["features"]]
+    features = [round(float(value), 5) for value in weights["features"].detach()]
     return {
         "features": dict(zip(NAMES, features, strict=True)),
-        "bias": round(float(weights["bias"]), 5),
-        "words": round(float(weights["words"]), 5),
+        "bias": round(float(weights["bias"].detach()), 5),
+        "words": round(float(weights["words"].detach()), 5),
     }

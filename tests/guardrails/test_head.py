@@ -51,6 +51,6 @@ def test_each_word_is_told_what_is_known_of_it() -> None:
     assert kinds["Staff"] is Kind.IN_EVIDENCE
     assert kinds["never"] is Kind.NEGATION
     assert kinds["29"] is Kind.NEW_NUMBER
-    assert kinds["bonus"] is Kind.IN_QUESTION
+    assert kinds["bonus"] is Kind.IN_EVIDENCE  # the question has it
     assert kinds["of"] is Kind.OF_SENTENCE
     assert np.unique(found.parts).tolist() == sorted({Part.SENTENCE, Part.QUESTION, Part.EVIDENCE, Part.PASSAGE})
