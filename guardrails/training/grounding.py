@@ -16,7 +16,7 @@ import argparse
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -243,7 +243,7 @@ def _descend(start: Fit, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Fi
     return Fit(values[:-1], float(values[-1]))
 
 
-def threshold(sets: dict[str, Sequence[Row]], guard: GroundingGuard) -> float:
+def threshold(sets: Mapping[str, Sequence[Row]], guard: GroundingGuard) -> float:
     """The step with the best mean of F1 and balanced accuracy over all sets but clapnq, whose answers are all good: of
     those few enough may be flagged.
     """
@@ -285,7 +285,8 @@ def card(fitted: Fit, sizes: dict[str, int]) -> dict[str, Any]:
         "licences": LICENCES,
         "limits": LIMITS,
         "figures": "tests/quality/grounding.md",
-        "threshold_chosen": f"step of {STEP} with the best mean of F1 and balanced accuracy on {', '.join(CHOSEN_ON)} (dev), "
+        "threshold_chosen": f"step of {STEP} with the best mean of F1 and balanced accuracy on dev parts "
+        f"({', '.join(CHOSEN_ON)}), "
         f"of those that flag at most {ALARMS:.0%} of the good answers of clapnq",
         "bias": round(fitted.bias, 4),
         "weights": dict(zip(NAMES, (round(float(weight), 4) for weight in fitted.weights), strict=True)),
