@@ -27,7 +27,7 @@ NOT_ONLY = frozenset(
 )  # what follows is said all the same
 CLAUSE = 4  # words from a negation to what it denies
 SAME_WORDS = 0.7  # share of a sentence's words that a passage must have for a negation to turn its meaning round
-_BETWEEN = re.compile(r"[,;:!?…()\[\]<>\"“”„«»–—]+|\.\s")  # noqa: RUF001 - marks as they are written
+_BETWEEN = re.compile(r"[,;:!?…()\[\]<>\"“”„«»–—]+|\.\s|\s(?:that|dass|que)\s", re.IGNORECASE)  # noqa: RUF001 - marks as written
 
 
 class Reading:
