@@ -255,8 +255,9 @@ def _policy(walk: Walk) -> Path:
     """
     general = (PRESETS / "general.toml").read_text(encoding="utf-8")
     file = walk.folder / "general.toml"
-    for word in ("quarantine", "drop"):
-        general = general.replace(f'= "{word}"', '= "flag"')
+    for line in ('passage = "quarantine"', 'answer = "drop"'):
+        assert line in general
+        general = general.replace(line, f'{line.partition(" = ")[0]} = "flag"')
     general = general.replace('origins = ["document"]\naction = "show"', 'origins = ["document"]\naction = "redact"', 1)
     file.write_text(general, encoding="utf-8")
     return file
