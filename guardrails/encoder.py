@@ -106,7 +106,7 @@ class Encoder:
         with self._loading:
             if self._loaded is None:
                 self._loaded = open_folder(self._weights.verified().parent)
-                self._in_half = _multiplies_bfloat16(self._loaded.device)
+                self._in_half = multiplies_bfloat16(self._loaded.device)
                 if self._in_half:
                     _halve(self._loaded)
             return self._loaded
@@ -178,7 +178,7 @@ def open_folder(folder: Path) -> Any:
     ).eval()
 
 
-def _multiplies_bfloat16(device: Any) -> bool:
+def multiplies_bfloat16(device: Any) -> bool:
     """Whether products may be made in bfloat16, sums in float32: twice as fast, and each vector's cosine to the one
     in float32 is above 0.9999. Without instructions for it, it would be far slower."""
     import torch

@@ -15,7 +15,7 @@ from guardrails.types import Action, Checked, Context
 from rag.access import audience
 from rag.dialogue.memory import Memory
 from rag.dialogue.understand import understand
-from rag.errors import AnswerFailed, ModelError, NotRecorded, StoreError
+from rag.errors import AnswerFailed, ModelError, ModelLooped, NotRecorded, StoreError
 from rag.generation.extract import Extract, extracts, quotable
 from rag.generation.models import NONE, ChatModel
 from rag.generation.prompt import declines
@@ -203,7 +203,7 @@ class Assistant:
             declined = yield from self._write(given)
         except ModelError as error:
             turn.failed("generation", type(error).__name__)
-            declined, broken = False, True
+            declined, broken = False, not isinstance(error, ModelLooped)
         except CheckFailed:
             yield from self._withhold(turn)
             return

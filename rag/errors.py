@@ -76,6 +76,10 @@ class ModelError(CandorError):
     """The generative model gave no usable reply."""
 
 
+class ModelLooped(ModelError):
+    """The generative model wrote the same words over and over."""
+
+
 class NotAllowed(CandorError):
     """The reader's role does not permit this."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
@@ -74,6 +74,11 @@ class Retrieval(Part):
 class Generation(Part):
     model: str = Field(
         "embedded", description='"embedded", "none" for quotations only, or "provider:name", e.g. "ollama:llama3.1"'
+    )
+    trained: bool = Field(True, description="the embedded model with the adapter that taught it; false: as it comes")
+    prompt: Literal["auto", "short", "full"] = Field(
+        "auto",
+        description='what a model is told: "full" rules, or the "short" line that the embedded one is trained on',
     )
     base_url: str = Field("", description="address of an OpenAI-compatible endpoint; empty: the provider's own")
     api_key: SecretStr = Field(SecretStr(""), description="prefer the variable CANDOR_GENERATION__API_KEY")

@@ -34,7 +34,9 @@ from rag import cli
 from rag.assistant import Assistant, Parts
 from rag.build import QUIET, Candor
 from rag.generation.embedded import Endpoint
-from rag.generation.models import ChatModel, EmbeddedModel, Turn
+from rag.generation.models import ChatModel, EmbeddedModel
+from rag.generation.prompt import RULES
+from rag.generation.turns import Turn
 from rag.owner import Owner
 from rag.remote import add_routes
 from rag.settings import load as load_settings
@@ -133,7 +135,7 @@ class Inside:
 class Breaking:
     """A model that raises what it was told."""
 
-    name, inside = "breaking:test", True
+    name, inside, rules = "breaking:test", True, RULES
 
     def __init__(self, words: str) -> None:
         self._words = words

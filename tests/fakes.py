@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from guardrails.types import Context, Finding, Stage
 from rag.errors import ModelError
-from rag.generation.models import Turn
+from rag.generation.prompt import RULES
+from rag.generation.turns import Turn
 
 STAGES: frozenset[Stage] = frozenset({"question", "passage", "sentence"})
 
@@ -21,6 +22,7 @@ class ScriptedModel:
     def __init__(self, *replies: str, inside: bool = True, breaks_after: int | None = None) -> None:
         self.name = "scripted:test"
         self.inside = inside
+        self.rules = RULES
         self.replies = list(replies)
         self.breaks_after = breaks_after
         self.told: list[str] = []

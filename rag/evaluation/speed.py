@@ -28,7 +28,8 @@ from rag.errors import DataError
 from rag.evaluation import tutorial
 from rag.evaluation.memory import peak_of_ingestion
 from rag.evaluation.trial import OnProgress, Trial, elsewhere, trial, unseen
-from rag.generation.models import ChatModel, Turn
+from rag.generation.models import ChatModel
+from rag.generation.turns import Turn
 from rag.index.retrieve import Retriever
 from rag.ingest.ingest import Ingestion
 from rag.screen import instructing
@@ -162,7 +163,7 @@ class TimedModel:
     """A model, the seconds spent waiting for its words, and when they came."""
 
     def __init__(self, model: ChatModel) -> None:
-        self.name, self.inside = model.name, model.inside
+        self.name, self.inside, self.rules = model.name, model.inside, model.rules
         self.seconds = 0.0
         self.arrivals: list[tuple[float, int]] = []  # of the latest reply: when, and how many characters by then
         self._model = model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, Queue
 
 from guardrails.weights import Weights, WeightsError
@@ -24,6 +26,8 @@ SMOLLM2 = Weights(
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     licence="Apache-2.0",
 )
+ADAPTER = Path(__file__).parent / "models" / "writer.gguf"  # made by rag/generation/training/lora.py
+CARD = ADAPTER.with_suffix(".json")
 CONTEXT = 4096  # tokens of one conversation, prompt and answer
 PARALLEL = 2  # answers that are written at the same time; further ones wait
 START_SECONDS = 60
@@ -40,11 +44,34 @@ class Endpoint:
         return f"Endpoint(url={self.url!r}, key='********')"
 
 
-class EmbeddedServer:
-    """A llama.cpp server of our own. Safe under threads."""
+def verified_adapter() -> Path:
+    """The adapter's file, once its SHA-256 has been compared with its card's.
 
-    def __init__(self, weights: Weights = SMOLLM2) -> None:
-        self.name = weights.name
+    Raises:
+        WeightsError: it is missing or altered.
+    """
+    try:
+        wanted = json.loads(CARD.read_bytes())["sha256"]
+        found = hashlib.sha256(ADAPTER.read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError) as error:
+        raise WeightsError(
+            f"{ADAPTER.name} or its card cannot be read ({type(error).__name__}); install again"
+        ) from error
+    if found != wanted:
+        raise WeightsError(f"{ADAPTER.name} has SHA-256 {found[:12]}…, its card says {wanted[:12]}…; install again")
+    return ADAPTER
+
+
+class EmbeddedServer:
+    """A llama.cpp server of our own. Safe under threads.
+
+    Args:
+        trained: under the adapter made by ``rag/generation/training``; otherwise the model as it comes.
+    """
+
+    def __init__(self, weights: Weights = SMOLLM2, *, trained: bool = True) -> None:
+        self.name = f"{weights.name}{'+writer' if trained else ''}"
+        self.trained = trained
         self._weights = weights
         self._changing = threading.Lock()
         self._child: subprocess.Popen[str] | None = None
@@ -89,10 +116,18 @@ class EmbeddedServer:
             _end(self._child)
         try:
             self._verified = self._verified or str(self._weights.verified())
+            adapter = str(verified_adapter()) if self.trained else ""
         except WeightsError as error:
             raise ModelError(str(error)) from error
         key = secrets.token_urlsafe(32)
-        wanted = {"model": self._verified, "key": key, "context": CONTEXT, "parallel": PARALLEL, "threads": _threads()}
+        wanted = {
+            "model": self._verified,
+            "adapter": adapter,
+            "key": key,
+            "context": CONTEXT,
+            "parallel": PARALLEL,
+            "threads": _threads(),
+        }
         self._child = subprocess.Popen(
             [sys.executable, "-m", "rag.generation.serve"],
             stdin=subprocess.PIPE,

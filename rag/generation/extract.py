@@ -54,11 +54,16 @@ def extracts(queries: Sequence[str], passages: Sequence[Passage], encoder: Encod
 
 
 def within(found: Sequence[Extract], characters: int) -> list[Extract]:
-    """The best sentences that fit a budget, each with its neighbours while there is room, in order of place."""
+    """The best sentences that fit a budget, each with its neighbours while there is room, in order of place.
+
+    A table's row brings the table's first row along, which says what its cells are.
+    """
     chosen: set[int] = set()
     room = characters
+    headers = {(extract.passage, extract.text): index for index, extract in enumerate(found) if not extract.header}
     for index in sorted(range(len(found)), key=lambda i: -found[i].score):
-        for near in (index, index + 1, index - 1):
+        header = headers.get((found[index].passage, found[index].header), -1)
+        for near in (index, header, index + 1, index - 1):
             if 0 <= near < len(found) and near not in chosen and found[near].passage == found[index].passage:
                 if len(found[near].text) > room:
                     continue

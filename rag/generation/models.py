@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from rag.errors import ModelError, SettingsError
 from rag.generation.embedded import EmbeddedServer
+from rag.generation.prompt import RULES, SHORT
+from rag.generation.turns import Turn
 from rag.settings import Generation
 
 logger = logging.getLogger(__name__)
@@ -18,14 +20,13 @@ AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_la
 
 NONE = "none"  # answers are quotations
 
-Turn = tuple[Literal["system", "human", "ai"], str]
-
 
 class ChatModel(Protocol):
     """Writes text. Contract: ``tests/contracts.py::ChatModelContract``."""
 
     name: str  # for the record, e.g. "embedded:SmolLM2-135M-Instruct"
     inside: bool  # runs in a process of ours: what it is told does not leave
+    rules: str  # what it is told before the sources
 
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
         """Write the next turn, piece by piece. Closing the iterator stops the writing.
@@ -45,8 +46,9 @@ class LangChainModel:
 
     inside = False
 
-    def __init__(self, name: str, chat: Any) -> None:
+    def __init__(self, name: str, chat: Any, rules: str = RULES) -> None:
         self.name = name
+        self.rules = rules
         self._chat = chat
 
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
@@ -63,6 +65,7 @@ class EmbeddedModel:
 
     def __init__(self, server: EmbeddedServer, settings: Generation) -> None:
         self.name = f"embedded:{server.name}"
+        self.rules = _rules(settings, trained=server.trained)
         self._server = server
         self._settings = settings
 
@@ -89,7 +92,7 @@ def chat_model(settings: Generation) -> ChatModel | None:
     if settings.model == NONE:
         return None
     if settings.model == "embedded":
-        server = EmbeddedServer()
+        server = EmbeddedServer(trained=settings.trained)
         server.endpoint()
         return EmbeddedModel(server, settings)
     provider, colon, name = settings.model.partition(":")
@@ -97,11 +100,16 @@ def chat_model(settings: Generation) -> ChatModel | None:
         raise SettingsError(
             f'settings: generation.model "{settings.model}" is neither "embedded", "none" nor "provider:name"'
         )
-    if provider == "openai":
-        return LangChainModel(
-            settings.model, _openai(name, settings.base_url, settings.api_key.get_secret_value(), settings)
-        )
-    return LangChainModel(settings.model, _by_provider(provider, name, settings))
+    chat = (
+        _openai(name, settings.base_url, settings.api_key.get_secret_value(), settings)
+        if provider == "openai"
+        else _by_provider(provider, name, settings)
+    )
+    return LangChainModel(settings.model, chat, _rules(settings, trained=False))
+
+
+def _rules(settings: Generation, *, trained: bool) -> str:
+    return SHORT if settings.prompt == "short" or (settings.prompt == "auto" and trained) else RULES
 
 
 def _openai(name: str, base_url: str, key: str, settings: Generation, **sampling: object) -> Any:

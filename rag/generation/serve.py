@@ -27,6 +27,10 @@ def _serve(wanted: dict[str, Any]) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = wanted["model"]
+    if wanted["adapter"]:
+        adapter = xllamacpp.CommonAdapterLoraInfo()
+        adapter.path, adapter.scale = wanted["adapter"], 1.0
+        params.lora_adapters = [adapter]
     params.hostnames = ["127.0.0.1"]
     params.port = 0  # a free one
     params.api_keys = [wanted["key"]]

@@ -9,10 +9,11 @@ from guardrails.gate import Gate
 from guardrails.pseudonyms import Conversations, Pseudonyms
 from guardrails.stream import Cut, cuts
 from guardrails.types import Context, Evidence, Finding, Origin
-from rag.errors import ModelError
+from rag.errors import ModelLooped
 from rag.generation.extract import Extract, within
-from rag.generation.models import ChatModel, Turn
+from rag.generation.models import ChatModel
 from rag.generation.prompt import once_more, prompt, without_markers
+from rag.generation.turns import Turn
 from rag.screen import Source
 from rag.types import Message, Search
 
@@ -61,7 +62,7 @@ class Writer:
         # A random mark would make what a small model writes a matter of chance: the one inside is told none.
         mark = "" if model.inside else self._canary
         question = disguise(search.question)
-        return Draft(gate, model, disguise, question, prompt(question, texts, earlier, mark))
+        return Draft(gate, model, disguise, question, prompt(question, texts, earlier, mark, model.rules))
 
 
 class Disguise:
@@ -105,7 +106,8 @@ class Draft:
         """Sentences as the model writes them.
 
         Raises:
-            ModelError: it broke off, or went round in circles.
+            ModelError: it broke off.
+            ModelLooped: it went round in circles. The sentences before are whole.
             CheckFailed: nobody can tell where a sentence may end.
         """
         return self._written(self._asked)
@@ -137,7 +139,7 @@ def _until_loop(pieces: Iterator[str], name: str) -> Iterator[str]:
     for piece in pieces:
         written = (written + piece)[-LOOK_BACK:]
         if _LOOP.search(written):
-            raise ModelError(f"the model {name} went round in circles")
+            raise ModelLooped(f"the model {name} went round in circles")
         yield piece
 
 

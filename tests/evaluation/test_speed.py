@@ -30,7 +30,7 @@ class SlowGuard:
 
 
 class SlowModel:
-    name, inside = "scripted:slow", True
+    name, inside, rules = "scripted:slow", True, ""
 
     def __init__(self) -> None:
         self.closed = False

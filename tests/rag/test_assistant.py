@@ -29,7 +29,7 @@ from rag.assistant import (
     Assistant,
 )
 from rag.errors import AnswerFailed, NotRecorded
-from rag.generation.models import Turn
+from rag.generation.turns import Turn
 from rag.types import Done, Passage, Reader, Sentence, Shown
 from tests.fakes import BrokenGuard, ScriptedModel
 from tests.rag.house import GOOD, LEAVE, House, everything_recorded, notices, outcome, text_of

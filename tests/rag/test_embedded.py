@@ -17,7 +17,8 @@ import pytest
 from guardrails.weights import Weights
 from rag.errors import ModelError, SettingsError
 from rag.generation.embedded import SMOLLM2, EmbeddedServer
-from rag.generation.models import ChatModel, EmbeddedModel, LangChainModel, Turn, chat_model
+from rag.generation.models import ChatModel, EmbeddedModel, LangChainModel, chat_model
+from rag.generation.turns import Turn
 from rag.settings import Generation
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -48,6 +48,12 @@ def test_what_is_told_fits_the_budget_and_keeps_its_order(encoder: Encoder, pass
     assert chosen == sorted(chosen, key=lambda extract: extract.start)
 
 
+def test_a_row_brings_the_names_of_its_columns_along(encoder: Encoder, passages: list[Passage]) -> None:
+    chosen = within(extracts(["How many days is the first aid course?"], passages, encoder), 60)
+    assert [extract.text.strip() for extract in chosen if "|" in extract.text][:1] == ["| Code | Course | Days |"]
+    assert any("First aid" in extract.text for extract in chosen)
+
+
 def test_without_passages_there_is_nothing(encoder: Encoder) -> None:
     assert extracts(["Anything?"], [], encoder) == []
     assert quotable([], 3) == []

@@ -20,8 +20,8 @@ from guardrails.types import Action, Context, Finding, Guard, Repair, Stage
 from rag.access import LOCAL_READER
 from rag.assistant import WITHHELD, Assistant
 from rag.errors import ModelError
-from rag.generation.models import Turn
 from rag.generation.prompt import NOT_ANSWERED
+from rag.generation.turns import Turn
 from rag.repair import TOLD, told
 from rag.types import Sentence, Shown, Status
 from tests.fakes import ScriptedModel
