@@ -18,6 +18,10 @@ logger = logging.getLogger(__name__)
 # from the sources, which stand before, is not.
 AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 96}
 
+# Likewise: the word that the taught model begins a refusal with, and by how many logits it is made less likely. By itself
+# it refuses every second question that its sources answer; tests/quality/answers.md has the figures.
+REFUSING = [["NOT", -2.0]]
+
 NONE = "none"  # answers are quotations
 
 
@@ -66,12 +70,13 @@ class EmbeddedModel:
     def __init__(self, server: EmbeddedServer, settings: Generation) -> None:
         self.name = f"embedded:{server.name}"
         self.rules = _rules(settings, trained=server.trained)
+        self._sampling = AGAINST_LOOPS | ({"logit_bias": REFUSING} if server.trained else {})
         self._server = server
         self._settings = settings
 
     def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
         endpoint = self._server.endpoint()
-        chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings, **AGAINST_LOOPS)
+        chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings, **self._sampling)
         try:
             yield from _streamed(chat, turns, self.name)
         except ModelError:
