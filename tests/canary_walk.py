@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
 class Inside:
     """In place of the embedded model's own server."""
 
-    name = "SmolLM2"
+    name, trained = "SmolLM2", True
 
     def __init__(self, server: Server) -> None:
         self._server = server

@@ -18,8 +18,8 @@ logger = logging.getLogger(__name__)
 # from the sources, which stand before, is not.
 AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 96}
 
-# Likewise: the word that the taught model begins a refusal with, and by how many logits it is made less likely. By itself
-# it refuses every second question that its sources answer; tests/quality/answers.md has the figures.
+# Likewise: the word that the taught model begins a refusal with, and by how many logits it is made less likely. By
+# itself it refuses every second question that its sources answer; tests/quality/answers.md has the figures.
 REFUSING = [["NOT", -2.0]]
 
 NONE = "none"  # answers are quotations
