@@ -53,6 +53,11 @@ class Reading:
         return found
 
     @cached_property
+    def row(self) -> str:
+        """Its words one after the other, without marks, for a search of whole words."""
+        return " ".join(("", *(word.text for word in self.words), ""))
+
+    @cached_property
     def deeds(self) -> list[Deed]:
         return deeds(self.text, self.words)
 

@@ -108,9 +108,14 @@ class GroundingGuard:
         return (sentence, question, passages) if sentence.content or sentence.numbers else None
 
     def _judged(self, sentence: Reading, question: Reading, passages: Sequence[Reading]) -> tuple[list[Judged], float]:
-        """By the alignment, best first; and how sure with the head, all passages together, that nothing supports it."""
+        """By the alignment, best first; and how sure with the head, all passages together, that nothing supports it.
+
+        Words that stand in a passage just so need no head, which saw few answers as short as "12 May 1705.".
+        """
         found = judge(sentence, question, passages, scorer())
         measured = features(sentence, found[0].match)
+        if any(sentence.row in passages[place].row for place in found[0].passages):
+            return found, scorer().unsupported(measured)
         opinion = self._head(sentence, question, passages, measured)
         return found, scorer().unsupported(measured, opinion.unsupported)
 

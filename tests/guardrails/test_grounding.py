@@ -94,6 +94,13 @@ def test_a_sentence_in_other_words_passes(shared_guard: GroundingGuard, sentence
     assert marked(shared_guard, sentence) == []
 
 
+def test_words_that_stand_in_a_passage_in_a_row_need_no_more_words(shared_guard: GroundingGuard) -> None:
+    harbour = "Of the 11,450 containers that the harbour handled in its first year, most were bound for Riga."
+    asked = Context("How many boxes passed through the port in the beginning?", (), (Evidence("harbour", harbour),))
+    assert marked(shared_guard, "11,450.", asked) == []
+    assert marked(shared_guard, "11,540.", asked) == [("number", "11,540")]
+
+
 @pytest.mark.parametrize(
     ("sentence", "expected"),
     [
