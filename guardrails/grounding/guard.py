@@ -110,14 +110,14 @@ class GroundingGuard:
     def _judged(self, sentence: Reading, question: Reading, passages: Sequence[Reading]) -> tuple[list[Judged], float]:
         """By the alignment, best first; and how sure with the head, all passages together, that nothing supports it.
 
-        Words that stand in a passage just so need no head, which saw few answers as short as "12 May 1705.".
+        Against words that stand in a passage just so the head has no say: it saw few answers as short as "12 May 1705.".
         """
         found = judge(sentence, question, passages, scorer())
         measured = features(sentence, found[0].match)
-        if any(sentence.row in passages[place].row for place in found[0].passages):
-            return found, scorer().unsupported(measured)
         opinion = self._head(sentence, question, passages, measured)
-        return found, scorer().unsupported(measured, opinion.unsupported)
+        score = scorer().unsupported(measured, opinion.unsupported)
+        stands = any(sentence.row in passages[place].row for place in found[0].passages)
+        return found, min(score, scorer().unsupported(measured)) if stands else score
 
     def _read(self, texts: Sequence[str]) -> list[Reading]:
         """Texts as words with vectors. Those of the last questions and passages are remembered."""
