@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from guardrails.audit.log import AuditLog
@@ -22,16 +22,19 @@ from rag.generation.prompt import declines
 from rag.generation.write import Writer
 from rag.index.relevance import relevance
 from rag.index.retrieve import Retriever
+from rag.index.whole import WholeDocuments
 from rag.repair import Part, Repaired, Repairs, claims_nothing, own_words, said, told
 from rag.screen import Source, screen
 from rag.settings import Settings
+from rag.summary import asked_for, sections
 from rag.turn import Turn
-from rag.types import Done, Message, Outcome, Passage, Reader, Search, Shown, Status
+from rag.types import Done, Message, Outcome, Passage, Reader, Search, Shelved, Shown, Status
 
 logger = logging.getLogger(__name__)
 
 LONGEST_QUESTION = 4000  # characters
 MOST_QUOTED = 3  # sentences
+SUMMARY = 8  # sentences of a document that is summed up, shared among its sections; one of each at least
 MOST_NEAREST = 3  # titles offered when the documents do not answer
 
 EMPTY = "There is no question in this message. Type what you would like to know."
@@ -58,6 +61,8 @@ HELP = (
 )
 UNCHECKED = "The {} check is not available; until it is back, the policy lets answers through without it."
 WRITING = Status("Reading and writing…")
+SUMMED_UP = "The documents' own words, from each of the {} sections of “{}”."
+SEVERAL = "Several documents are called like that. Which one do you mean?"
 BROKEN_OFF = "The model broke off here. What stands above was checked and is complete in itself."
 
 
@@ -84,6 +89,7 @@ class Parts:
     hold: Callable[[Sequence[str]], None] = no_matter  # told the ids of chunks that must not be used again
     canary: str = ""  # stands in the model's instructions
     still_there: Callable[[Sequence[Passage]], Sequence[Passage]] = all_there  # those whose document has not gone since
+    whole: WholeDocuments | None = None  # None: no document can be summed up
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,26 +170,15 @@ class Assistant:
             yield Done(turn.id, "withheld" if problem == WITHHELD else "refused")
             return
 
+        if documents := self._called(message, reader):
+            yield from self._sum_up(turn, gate, asked, documents, reader)
+            return
         yield Status("Searching the documents…")
         search = understand(message, history)
-        passages = self._parts.retrieve(search, reader)
-        turn.found(passages, history)
-        # After the keys were fetched: what is purged from now on takes along what is recorded with them.
-        passages = list(self._parts.still_there(passages))
-        screened = screen(gate, passages, asked)
-        sources = screened.sources
-        if screened.unchecked:
-            turn.failed("guard", "passage not checked")
-        if screened.unchecked and not sources:
-            yield from self._withhold(turn)
+        sources = yield from self._screened(turn, gate, self._parts.retrieve(search, reader), history, asked)
+        if sources is None:
             return
-        found = relevance([source.passage for source in sources])
-        turn.searched(screened, found)
-        if screened.quarantined:
-            self._parts.hold([source.evidence.id for source in screened.quarantined])
-        for notice in screened.notices():
-            yield turn.noticed(notice)
-        if found < self._parts.settings.retrieval.relevant_from:
+        if relevance([source.passage for source in sources]) < self._parts.settings.retrieval.relevant_from:
             yield from self._refuse(turn, sources)
             return
 
@@ -193,6 +188,56 @@ class Assistant:
         cautious = question.action is Action.DROP
         given = Given(turn, gate, search, sources, best, context, history, model, conversation, cautious)
         yield from self._write_or_quote(given)
+
+    def _screened(
+        self, turn: Turn, gate: Gate, passages: Sequence[Passage], history: Sequence[Message], asked: Context
+    ) -> Generator[Shown, None, Sequence[Source] | None]:
+        """The passages that an answer may rest on; None where the answer was withheld, since none could be checked."""
+        turn.found(passages, history)
+        # After the keys were fetched: what is purged from now on takes along what is recorded with them.
+        screened = screen(gate, list(self._parts.still_there(passages)), asked)
+        if screened.unchecked:
+            turn.failed("guard", "passage not checked")
+        if screened.unchecked and not screened.sources:
+            yield from self._withhold(turn)
+            return None
+        turn.searched(screened, relevance([source.passage for source in screened.sources]))
+        if screened.quarantined:
+            self._parts.hold([source.evidence.id for source in screened.quarantined])
+        for notice in screened.notices():
+            yield turn.noticed(notice)
+        return screened.sources
+
+    def _called(self, message: str, reader: Reader) -> Sequence[Shelved]:
+        """The documents that a message wants summed up; none where it wants something else."""
+        name = asked_for(message)
+        return self._parts.whole.called(name, reader) if name and self._parts.whole else ()
+
+    def _sum_up(
+        self, turn: Turn, gate: Gate, asked: Context, documents: Sequence[Shelved], reader: Reader
+    ) -> Iterator[Shown]:
+        """What each section of a document says, in its own words."""
+        if len(documents) > 1 or not self._parts.whole:
+            yield turn.noticed(SEVERAL)
+            yield Done(turn.id, "refused", tuple(document.title for document in documents)[:MOST_NEAREST])
+            return
+        yield Status(f"Reading “{documents[0].title}”…")
+        passages = self._parts.whole.passages(documents[0].source, reader)
+        sources = yield from self._screened(turn, gate, passages, (), asked)
+        parts = sections(sources or ())
+        if parts:
+            yield turn.noticed(SUMMED_UP.format(len(parts), parts[0].pieces[0].source.title))
+        context = replace(asked, evidence=tuple(source.evidence for source in sources or ()))
+        by_id = {source.evidence.id: source for source in sources or ()}
+        for number, section in enumerate(parts, start=1):
+            yield Status(f"Section {number} of {len(parts)}…")
+            for source, extract in section.best(self._parts.encoder, max(1, SUMMARY // len(parts))):
+                try:
+                    yield from self._show(turn, own_words(gate, source, extract, context), by_id)
+                except CheckFailed:
+                    yield from self._withhold(turn)
+                    return
+        yield Done(turn.id, "quoted" if turn.sentences else "refused")
 
     def _write_or_quote(self, given: Given) -> Iterator[Shown]:
         """The model's sentences that survive the gate; the documents' own when none does."""
@@ -237,10 +282,10 @@ class Assistant:
             placed = yield from self._repaired(given, repairs, part, around)
             put = placed.text if placed and placed.replaces else ""
             for earlier in waiting if placed and placed.checked.action < Action.DROP else ():
-                yield from self._show(given, earlier)
+                yield from self._show(given.turn, earlier, given.by_id)
             waiting = []
             if placed:
-                yield from self._show(given, placed)
+                yield from self._show(given.turn, placed, given.by_id)
             if put:
                 yield WRITING
         return False
@@ -263,15 +308,15 @@ class Assistant:
             given.turn.wrote(sentence, given.by_id, made)
         return made.part
 
-    def _show(self, given: Given, part: Part) -> Iterator[Shown]:
+    def _show(self, turn: Turn, part: Part, sources: Mapping[str, Source]) -> Iterator[Shown]:
         """Record a checked sentence, then show it, unless it was dropped.
 
         Raises:
             CheckFailed: nothing more of this answer may be shown.
         """
-        for name in given.turn.newly_unchecked(part.checked):
-            yield given.turn.noticed(UNCHECKED.format(name))
-        sentence = given.turn.wrote(part, given.by_id)
+        for name in turn.newly_unchecked(part.checked):
+            yield turn.noticed(UNCHECKED.format(name))
+        sentence = turn.wrote(part, sources)
         if part.checked.action is Action.WITHHOLD:
             raise CheckFailed
         if sentence:
@@ -282,7 +327,7 @@ class Assistant:
         for extract in quotable(given.found, MOST_QUOTED):
             part = own_words(given.gate, given.sources[extract.passage], extract, given.context)
             try:
-                yield from self._show(given, part)
+                yield from self._show(given.turn, part, given.by_id)
             except CheckFailed:
                 yield from self._withhold(given.turn)
                 return

@@ -40,6 +40,7 @@ from rag.index.embed import Embedder
 from rag.index.exchange import Exchange, open_index
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
+from rag.index.whole import WholeDocuments
 from rag.ingest.ingest import Ingestion, embedded_text
 from rag.library import Library
 from rag.pages import Pages
@@ -298,6 +299,7 @@ class Candor:
                 catalogue.hold,
                 canary,
                 still_there=partial(remains.still_there, catalogue),
+                whole=WholeDocuments(catalogue),
             )
         )
         purge = Purge(state, catalogue, vectors, log, ingestion.remove)

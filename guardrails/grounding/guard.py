@@ -110,7 +110,7 @@ class GroundingGuard:
     def _judged(self, sentence: Reading, question: Reading, passages: Sequence[Reading]) -> tuple[list[Judged], float]:
         """By the alignment, best first; and how sure with the head, all passages together, that nothing supports it.
 
-        Against words that stand in a passage just so the head has no say: it saw few answers as short as "12 May 1705.".
+        Against words that stand in a passage just so the head has no say: it saw few answers as short as "12 May.".
         """
         found = judge(sentence, question, passages, scorer())
         measured = features(sentence, found[0].match)

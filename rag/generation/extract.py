@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ OVERLAP_WEIGHT = 0.2  # of shared words beside closeness of meaning; see tests/q
 COLUMN = " | "  # as loaders write tables
 RULE = " \t\n|:-"  # what the line below a table's header is made of
 RANK_WEIGHT = 0.03  # lost per place of the passage in the ranking
+MARGIN = 0.2  # a further sentence is quoted up to so much below the best; likewise
+_STATES = re.compile(r"[.!:;…][\"'”’»)\]*_]*\s*$")  # noqa: RUF001 - marks as written
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +75,25 @@ def within(found: Sequence[Extract], characters: int) -> list[Extract]:
     return [found[index] for index in sorted(chosen)]
 
 
-def quotable(found: Sequence[Extract], most: int, margin: float = 0.15) -> list[Extract]:
-    """The sentences worth quoting: the best, and others of its passage nearly as good, in order of place."""
-    proper = [
+def quotable(found: Sequence[Extract], most: int, margin: float = MARGIN) -> list[Extract]:
+    """The sentences worth quoting: the best of all passages, and others nearly as good, in order of passage and place.
+
+    Headings and questions answer nothing; they are quoted only where there is nothing else.
+    """
+    worded = [
         extract
         for extract in found
         if len(TERM.findall(extract.text)) > 3 and not extract.text.lstrip().startswith("#")
     ]
+    proper = [extract for extract in worded if extract.header or _STATES.search(extract.text)] or worded
     if not proper:
         return []
-    best = max(proper, key=lambda extract: extract.score)
-    near = [e for e in proper if e.passage == best.passage and e.score >= best.score - margin]
+    best = max(extract.score for extract in proper)
+    near = [extract for extract in proper if extract.score >= best - margin]
     kept = sorted(near, key=lambda extract: -extract.score)[:most]
     headers = {(e.passage, e.header) for e in kept if e.header}
     kept += [e for e in found if not e.header and (e.passage, e.text) in headers and e not in kept]
-    return sorted(kept, key=lambda extract: extract.start)
+    return sorted(kept, key=lambda extract: (extract.passage, extract.start))
 
 
 def _cut(text: str) -> list[tuple[int, str, str]]:

@@ -106,6 +106,12 @@ class Catalogue:
         with self._engine.connect() as connection:
             return list(connection.scalars(select(chunks.c.id).where(chunks.c.document_id == document_id)))
 
+    def chunk_ids_of(self, source: str) -> list[str]:
+        """Of the document with this source, in no order."""
+        query = select(chunks.c.id).join(documents).where(documents.c.source == source)
+        with self._engine.connect() as connection:
+            return list(connection.scalars(query))
+
     def embedded(
         self, digests: Collection[str] | None = None, sources: Collection[str] | None = None
     ) -> dict[str, tuple[str, str]]:

@@ -16,6 +16,7 @@ from rag.dialogue.memory import Memory
 from rag.index.catalogue import Catalogue
 from rag.index.retrieve import Retriever
 from rag.index.store import VectorStore
+from rag.index.whole import WholeDocuments
 from rag.ingest.ingest import Ingestion
 from rag.settings import Settings
 from tests.rag.house import DOCUMENTS, House, gate_of
@@ -60,7 +61,9 @@ def house(
     log = AuditLog(tmp_path / "audit.sqlite")
     memory = Memory(tmp_path / "conversations.sqlite", log.keys)
     retrieve = Retriever(*index, encoder, settings.retrieval)
-    parts = Parts(settings, encoder, retrieve, lambda: None, gate_of(guards), log, memory)
+    parts = Parts(
+        settings, encoder, retrieve, lambda: None, gate_of(guards), log, memory, whole=WholeDocuments(index[0])
+    )
     yield House(parts, log)
     assert log.verify() == []
     log.close()

@@ -41,6 +41,19 @@ def test_the_row_of_a_table_is_quoted_under_its_header(encoder: Encoder, passage
     assert [extract.text.strip() for extract in quoted] == ["| Code | Course | Days |", "| T27 | First aid | 2 |"]
 
 
+def test_statements_of_any_passage_are_quoted_and_headings_and_questions_are_not(encoder: Encoder) -> None:
+    texts = (
+        "How do I get a parking permit?\n\nParking permits for staff\n\nParking permits are issued at the gate.",
+        "The canteen opens at noon. A parking permit for staff costs nine euros a month.",
+    )
+    found = [Passage(Chunk(str(i), f"{i}.md", "", text, 0, len(text)), 1.0) for i, text in enumerate(texts)]
+    quoted = quotable(extracts(["How do I get a parking permit, and what does it cost?"], found, encoder), 3)
+    assert [extract.text.strip() for extract in quoted] == [
+        "Parking permits are issued at the gate.",
+        "A parking permit for staff costs nine euros a month.",
+    ]
+
+
 def test_what_is_told_fits_the_budget_and_keeps_its_order(encoder: Encoder, passages: list[Passage]) -> None:
     chosen = within(extracts(["Is lunch included?"], passages, encoder), 80)
     assert sum(len(extract.text) for extract in chosen) <= 80
