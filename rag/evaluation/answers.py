@@ -37,6 +37,7 @@ class Row:
     answers: tuple[str, ...]
     answerable: bool
     sources: frozenset[str]  # the documents that hold the answer; empty: not known, or there is none
+    facts: tuple[str, ...] = ()  # words that a right answer holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def measure(
       stand in a passage word for word.
     * ``source_found``: of the answerable rows with a known source, those with one among the passages that were found.
     * ``source_cited``: of the answerable rows with a known source, those that cite it. A refusal does not.
+    * ``right``: of the answerable rows with ``facts``, those whose shown text holds every one of them, and that cite a
+      known source where there is one.
     * ``distinct_2``: different pairs of neighbouring words over all such pairs of the shown texts.
     * ``first_sentence_p50_ms``: over the answers; the other times over all rows.
 
@@ -217,6 +220,7 @@ def figures(said: Sequence[Said]) -> dict[str, Any]:
         "copied_share": _share(copied for sentence, copied in pairs if not sentence.quoted),
         "source_found": _share(bool(one.found & one.row.sources) for one in answerable if one.row.sources),
         "source_cited": _share(_cites(one) for one in answerable if one.row.sources),
+        "right": _share(is_right(one) for one in answerable if one.row.facts),
         "distinct_2": _distinct_pairs(one.text for one in answers),
     } | _times(said, answers)
 
@@ -237,6 +241,13 @@ def _counted(text: str) -> Counter[str]:
 
 def _words(text: str) -> list[str]:
     return text.lower().translate(PUNCTUATION).split()
+
+
+def is_right(one: Said) -> bool:
+    """Whether the shown text holds every fact of the row, and a right source is cited."""
+    words = f" {' '.join(_words(one.text))} "
+    held = all(f" {' '.join(_words(fact))} " in words for fact in one.row.facts)
+    return one.answered and held and (_cites(one) or not one.row.sources)
 
 
 def _cites(one: Said) -> bool:
@@ -281,7 +292,8 @@ def _row(values: Mapping[str, Any], own: Sequence[Document], history: tuple[Mess
     told = values.get("files") or ([values["source"]] if values.get("source") else [])
     known = told or [document.source for document in own]
     sources = frozenset(known if values["answerable"] else ())
-    return Row(values["question"], history, tuple(values["answers"]), values["answerable"], sources)
+    facts = tuple(values.get("facts") or ())
+    return Row(values["question"], history, tuple(values["answers"]), values["answerable"], sources, facts)
 
 
 def _plain(text: str) -> str:

@@ -30,6 +30,7 @@ KEYS = [
     "copied_share",
     "source_found",
     "source_cited",
+    "right",
     "distinct_2",
     "p50_ms",
     "p95_ms",
@@ -115,6 +116,20 @@ def test_sentences_are_counted_over_all_answers() -> None:
 
 def test_another_source_is_not_the_right_one() -> None:
     assert figures(said(row("28 days"), "28 days", cites="pumps"))["source_cited"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "cites", "right"),
+    [
+        ("There are 1,000 desks, in Leeds.", "leave", 1.0),
+        ("There are 1,000 desks.", "leave", 0.0),
+        ("There are 11,000 desks in Leeds.", "leave", 0.0),
+        ("There are 1,000 desks in Leeds.", "pumps", 0.0),
+    ],
+)
+def test_an_answer_is_right_with_all_its_facts_and_its_source(text: str, cites: str, right: float) -> None:
+    wanted = replace(row("1,000 desks in Leeds"), facts=("1,000", "Leeds"))
+    assert figures(said(wanted, text, cites=cites))["right"] == right
 
 
 def test_a_passage_that_contradicts_is_not_cited() -> None:
