@@ -140,7 +140,7 @@ class Breaking:
     def __init__(self, words: str) -> None:
         self._words = words
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         yield f"{GOOD} "
         raise RuntimeError(f"{self._words} {turns}")
 

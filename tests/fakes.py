@@ -28,7 +28,7 @@ class ScriptedModel:
         self.told: list[str] = []
         self.stopped = False
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         self.told.append("\n".join(text for _, text in turns))
         reply = self.replies.pop(0)
         try:

@@ -168,7 +168,7 @@ class TimedModel:
         self.arrivals: list[tuple[float, int]] = []  # of the latest reply: when, and how many characters by then
         self._model = model
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         self.arrivals = []
         written = 0
         with closing(self._model.stream(turns)) as pieces:  # type: ignore[type-var]  # it is a generator

@@ -89,8 +89,9 @@ def quotable(found: Sequence[Extract], most: int, margin: float = MARGIN) -> lis
     if not proper:
         return []
     best = max(extract.score for extract in proper)
-    near = [extract for extract in proper if extract.score >= best - margin]
-    kept = sorted(near, key=lambda extract: -extract.score)[:most]
+    near = sorted((e for e in proper if e.score >= best - margin), key=lambda extract: -extract.score)
+    once = {" ".join(extract.text.split()): extract for extract in reversed(near)}  # neighbouring passages overlap
+    kept = [extract for extract in near if extract in once.values()][:most]
     headers = {(e.passage, e.header) for e in kept if e.header}
     kept += [e for e in found if not e.header and (e.passage, e.text) in headers and e not in kept]
     return sorted(kept, key=lambda extract: (extract.passage, extract.start))

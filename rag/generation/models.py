@@ -18,9 +18,12 @@ logger = logging.getLogger(__name__)
 # from the sources, which stand before, is not.
 AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_last_n": 96}
 
-# Likewise: the word that the taught model begins a refusal with, and by how many logits it is made less likely. By
-# itself it refuses every second question that its sources answer; tests/quality/answers.md has the figures.
-REFUSING = [["NOT", -2.0]]
+# The word that the taught model begins a refusal with is made more likely, in logits, by ``REFUSED_BY`` for each unit
+# by which the relevance of what was found stays below ``ANSWERED_FROM``, and less likely above it. The model and the
+# search see different things, and together tell better than either: ``tests/quality/DECISIONS.md``, 25.
+REFUSAL = "NOT"
+REFUSED_BY = 10.0
+ANSWERED_FROM = 0.5
 
 NONE = "none"  # answers are quotations
 
@@ -32,8 +35,11 @@ class ChatModel(Protocol):
     inside: bool  # runs in a process of ours: what it is told does not leave
     rules: str  # what it is told before the sources
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         """Write the next turn, piece by piece. Closing the iterator stops the writing.
+
+        Args:
+            relevance: of what is told, 0 to 1. A model that was taught to refuse does so the sooner the lower it is.
 
         Raises:
             ModelError: it cannot be reached, broke off, or said nothing in time.
@@ -55,7 +61,7 @@ class LangChainModel:
         self.rules = rules
         self._chat = chat
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         return _streamed(self._chat, turns, self.name)
 
     def close(self) -> None:
@@ -70,13 +76,13 @@ class EmbeddedModel:
     def __init__(self, server: EmbeddedServer, settings: Generation) -> None:
         self.name = f"embedded:{server.name}"
         self.rules = _rules(settings, trained=server.trained)
-        self._sampling = AGAINST_LOOPS | ({"logit_bias": REFUSING} if server.trained else {})
         self._server = server
         self._settings = settings
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         endpoint = self._server.endpoint()
-        chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings, **self._sampling)
+        bias = {"logit_bias": [[REFUSAL, refusing(relevance)]]} if self._server.trained else {}
+        chat = _openai(self._server.name, f"{endpoint.url}/v1", endpoint.key, self._settings, **AGAINST_LOOPS, **bias)
         try:
             yield from _streamed(chat, turns, self.name)
         except ModelError:
@@ -85,6 +91,11 @@ class EmbeddedModel:
 
     def close(self) -> None:
         self._server.stop()
+
+
+def refusing(relevance: float) -> float:
+    """Logits by which a refusal becomes more likely, for what was found with this relevance."""
+    return REFUSED_BY * (ANSWERED_FROM - relevance)
 
 
 def chat_model(settings: Generation) -> ChatModel | None:

@@ -14,6 +14,7 @@ from rag.generation.extract import Extract, within
 from rag.generation.models import ChatModel
 from rag.generation.prompt import once_more, prompt, without_markers
 from rag.generation.turns import Turn
+from rag.index.relevance import relevance
 from rag.screen import Source
 from rag.types import Message, Search
 
@@ -62,7 +63,8 @@ class Writer:
         # A random mark would make what a small model writes a matter of chance: the one inside is told none.
         mark = "" if model.inside else self._canary
         question = disguise(search.question)
-        return Draft(gate, model, disguise, question, prompt(question, texts, earlier, mark, model.rules))
+        asked = prompt(question, texts, earlier, mark, model.rules)
+        return Draft(gate, model, disguise, question, asked, relevance([source.passage for source in sources]))
 
 
 class Disguise:
@@ -95,12 +97,21 @@ class Disguise:
 class Draft:
     """What a model writes for one question. Nothing of it has been checked yet."""
 
-    def __init__(self, gate: Gate, model: ChatModel, disguise: Disguise, question: str, asked: Sequence[Turn]) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        model: ChatModel,
+        disguise: Disguise,
+        question: str,
+        asked: Sequence[Turn],
+        relevance: float = 1.0,
+    ) -> None:
         self._gate = gate
         self._model = model
         self._disguise = disguise
         self._question = question
         self._asked = asked
+        self._relevance = relevance
 
     def sentences(self) -> Iterator[Cut]:
         """Sentences as the model writes them.
@@ -125,7 +136,7 @@ class Draft:
         yield from self._written(once_more(self._asked, self._disguise(sentence), wrong))
 
     def _written(self, turns: Sequence[Turn]) -> Iterator[Cut]:
-        pieces = _until_loop(self._model.stream(turns), self._model.name)
+        pieces = _until_loop(self._model.stream(turns, self._relevance), self._model.name)
         for cut in _unrepeated(cuts(without_markers(pieces), self._gate.parts_a_value), self._question):
             yield self._disguise.lifted(cut)
 

@@ -35,7 +35,7 @@ class SlowModel:
     def __init__(self) -> None:
         self.closed = False
 
-    def stream(self, turns: object) -> Iterator[str]:
+    def stream(self, turns: object, relevance: float = 1.0) -> Iterator[str]:
         try:
             for word in ("one ", "two ", "three"):
                 time.sleep(0.02)

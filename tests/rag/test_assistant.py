@@ -42,7 +42,7 @@ class RepeatingModel(ScriptedModel):
         super().__init__(inside=False)
         self._shape = re.compile(shape)
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         self.replies = self._shape.findall("\n".join(text for _, text in turns))
         return super().stream(turns)
 

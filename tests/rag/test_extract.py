@@ -45,6 +45,7 @@ def test_statements_of_any_passage_are_quoted_and_headings_and_questions_are_not
     texts = (
         "How do I get a parking permit?\n\nParking permits for staff\n\nParking permits are issued at the gate.",
         "The canteen opens at noon. A parking permit for staff costs nine euros a month.",
+        "A parking permit for staff costs nine euros a month. The bicycle shed is free.",
     )
     found = [Passage(Chunk(str(i), f"{i}.md", "", text, 0, len(text)), 1.0) for i, text in enumerate(texts)]
     quoted = quotable(extracts(["How do I get a parking permit, and what does it cost?"], found, encoder), 3)

@@ -58,7 +58,7 @@ class Counting:
 class BreakingSecond(ScriptedModel):
     """Cannot be reached a second time."""
 
-    def stream(self, turns: Sequence[Turn]) -> Iterator[str]:
+    def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         if self.told:
             raise ModelError("the model scripted:test gave no usable reply (ConnectError)")
         yield from super().stream(turns)
