@@ -22,8 +22,8 @@ AGAINST_LOOPS = {"dry_multiplier": 0.8, "dry_allowed_length": 6, "dry_penalty_la
 # by which the relevance of what was found stays below ``ANSWERED_FROM``, and less likely above it. The model and the
 # search see different things, and together tell better than either: ``tests/quality/DECISIONS.md``, 25.
 REFUSAL = "NOT"
-REFUSED_BY = 10.0
-ANSWERED_FROM = 0.5
+REFUSED_BY = 8.0
+ANSWERED_FROM = 0.4
 
 NONE = "none"  # answers are quotations
 
