@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 from guardrails.grounding.numbers import Number, numbers, other_unit, supported
@@ -51,6 +51,11 @@ class Reading:
         for index, word in enumerate(self.content):
             found.setdefault(word.key, []).append(index)
         return found
+
+    @cached_property
+    def sentences(self) -> list[list[Word]]:
+        """Its words, sentence by sentence."""
+        return [list(part) for _, part in groupby(self.words, key=lambda word: word.sentence)]
 
     @cached_property
     def row(self) -> str:
@@ -95,6 +100,7 @@ class Match:
     denied: np.ndarray  # (n,) bool: the word is of a clause of which what fits best says the opposite
     exchanged: tuple[Deed, ...]  # what fits best has them the other way round
     topic: float  # cosine of what the sentence and the best fitting sentences are about
+    both_deny: bool  # something: the sentence, and what fits best
 
     @property
     def negated(self) -> bool:
@@ -130,6 +136,7 @@ class Match:
             self.denied | other.denied,
             tuple(dict.fromkeys((*self.exchanged, *other.exchanged))),
             max(self.topic, other.topic),
+            self.both_deny or other.both_deny,
         )
 
 
@@ -173,6 +180,7 @@ def match(sentence: Reading, passage: Reading, question: Reading) -> Match:
         _denied(sentence, passage, asked),
         exchanged(sentence.deeds, [deed for deed in passage.deeds if window[0] <= deed.sentence <= window[1]]),
         _topic(sentence, passage, window),
+        bool(sentence.negations) and any(window[0] <= word.sentence <= window[1] for word, _ in passage.negations),
     )
 
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+_SOURCES = (
+    r"(?:the\s|these\s|those\s|your\s|my\s)?(?:given\s|provided\s|available\s|retrieved\s|above\s|following\s)?"
+    r"(?:passages?|sources?|documents?|contexts?|excerpts?|text|texts|information|articles?)"
+    r"(?:\s(?:given|provided|above|available|i\s(?:have|found)))?"
+)
 _POLITE = (
     # greetings and thanks
     r"(?:hello|hi|hey|dear\s\w+|good\s(?:morning|day|afternoon|evening)|greetings)(?:\s(?:there|again|everyone))?",
@@ -20,6 +25,13 @@ _POLITE = (
     r"(?:based\son|according\sto|from)\s(?:the|these|your)\s(?:\w+\s){0,2}(?:documents?|sources?|passages?|information|context)(?:\s(?:provided|above|i\sfound))?",
     r"(?:in\s(?:summary|short|conclusion|other\swords)|to\ssum(?:marise|marize)?(?:\sup)?|sources?|answer|note)",
     r"i\s(?:found|looked\sup)\sthe\sfollowing(?:\s\w+){0,6}",
+    # of the talk itself
+    r"(?:yes|no),?\s(?:you\sare|you're|that\sis|that's)\s(?:right|correct|true)|(?:that\sis|that's)\s(?:right|correct|not\s(?:true|correct|right))",
+    r"(?:i\s(?:apologi[sz]e|am\ssorry)|i'm\ssorry|(?:my\s)?apologies|sorry)(?:\sfor\s(?:any|the|my)\s(?:confusion|error|mistake|misunderstanding|inconvenience))?",
+    r"i\sunderstand(?:\s(?:your|the)\s(?:question|confusion|concern))?",
+    # that the sources do not say: what is absent stands in no passage
+    rf"(?:(?:unfortunately|however|but)\s)?{_SOURCES}\s(?:do|does|did)(?:\snot|n't)\s(?:\w+\s)?(?:mention|say|state|specify|include|contain|provide|give|cover|answer|address)(?:\s[\w'-]+){{0,16}}",
+    rf"(?:i\sam\s|i'm\s)?(?:unable|not\sable)\sto\sanswer(?:\s(?:this|the|your)\squestion)?(?:\s(?:based\son|from|with)\s{_SOURCES})?",
     # German, Spanish, French
     r"(?:guten\s(?:tag|morgen|abend)|hallo|gerne?(?:\sgeschehen)?|(?:vielen\s)?dank(?:e)?(?:\sfür\s\w+\s\w+)?|natürlich)",
     r"ich\shoffe,?\sdas\shilft(?:\s\w+){0,3}|(?:hier\s(?:ist|sind|finden\ssie)|folgendes\shabe\sich)(?:\s\w+){0,6}",
@@ -29,6 +41,16 @@ _POLITE = (
     r"(?:aquí\s(?:está|están|tiene)|voici)(?:\s\w+){0,6}",
 )
 _NOTHING = re.compile(rf"(?:{'|'.join(_POLITE)})", re.IGNORECASE)
+# Where a sentence says that it stands, and the number of an item in a list: no part of what it claims.
+_MONTH = r"(?:januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember)\b"  # "12. Juni"
+_FRAME = re.compile(
+    rf"(?:^|(?<=\n))[ \t]*(?:\(?\d{{1,2}}[.)]|[a-z]\))(?=\s(?!{_MONTH}))"
+    rf"|\b(?:based\son|according\sto|as\s(?:stated|mentioned|described|noted|said)\sin|per)\s{_SOURCES}"
+    rf"(?:\s#?\d{{1,2}}(?:(?:,\s|\sand\s|,\sand\s|\s&\s)\d{{1,2}})*)?,?"
+    rf"|[(\[](?:see\s|from\s|source:?\s)?(?:passage|source|document|excerpt)s?\s#?\d{{1,2}}(?:(?:,\s|\sand\s|,\sand\s|\s&\s)\d{{1,2}})*[)\]]"
+    rf"|\b(?:passage|source|document|excerpt)s?\s\d{{1,2}}(?:(?:,\s|\sand\s|,\sand\s|\s&\s)\d{{1,2}})*(?=\s(?:say|state|mention|note|explain|describe|add|provide|suggest)s?\b)",
+    re.IGNORECASE,
+)
 _MARKS = " \t\r\n.,;:!…*_#>|-–—\"'“”‘’()[]"  # noqa: RUF001 - marks as they are written
 _DIGIT = re.compile(r"\d")
 
@@ -40,3 +62,9 @@ def claims_nothing(sentence: str) -> bool:
         return not _DIGIT.search(bare) or bool(re.fullmatch(r"\d{1,2}", bare))
     parts = re.split(r"\s*[,!:]\s+", " ".join(bare.split()))
     return bool(_NOTHING.fullmatch(" ".join(bare.split()))) or all(_NOTHING.fullmatch(part) for part in parts)
+
+
+def claim_of(sentence: str) -> str:
+    """The sentence with spaces in place of what it says about where it stands ("According to passage 2,") and of the
+    number of an item; every character keeps its place."""
+    return _FRAME.sub(lambda frame: " " * len(frame[0]), sentence)

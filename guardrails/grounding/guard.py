@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from guardrails.encoder import Encoder
 from guardrails.grounding.align import SAME_WORDS, Match, Reading, best_window, features, match
-from guardrails.grounding.claims import claims_nothing
+from guardrails.grounding.claims import claim_of, claims_nothing
 from guardrails.grounding.head import Head
 from guardrails.grounding.numbers import Number, supported
-from guardrails.grounding.score import Scorer, scorer
+from guardrails.grounding.score import CONTRADICTED, Scorer, scorer
+from guardrails.grounding.slots import Slot, differing
 from guardrails.grounding.words import Word
 from guardrails.types import Context, Evidence, Finding, Span, Stage, Verdict
 
@@ -33,6 +34,7 @@ REASONS = {
     "relation": "the passage that fits best says it the other way round",
     "sentence": "no passage says this",
 }
+ELSEWHERE = "the passage that fits best has another {} in this place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,11 @@ class GroundingGuard:
         found, score = self._judged(sentence, question, passages)
         if score < threshold:
             return [_supported(sentence, passages, context.evidence, found, score, threshold)]
-        parts = wrong_parts(sentence, found[0].match)
         nearest = _nearest(sentence, passages, context.evidence, found)
+        best = found[0].match
+        if not best.wrong_numbers and not best.opposed and (slots := misplaced(sentence, passages)):
+            return [_misplaced(sentence, slot, score, threshold, nearest) for slot in slots]
+        parts = wrong_parts(sentence, best)
         return [_unsupported(text, label, span, score, threshold, nearest) for label, span in parts]
 
     def unsupported(self, text: str, context: Context) -> float | None:
@@ -104,7 +109,8 @@ class GroundingGuard:
         """Sentence, question and passages; None when the sentence claims nothing."""
         if claims_nothing(text):
             return None
-        sentence, question, *passages = self._read([text, context.question, *(e.text for e in context.evidence)])
+        claim = claim_of(text)
+        sentence, question, *passages = self._read([claim, context.question, *(e.text for e in context.evidence)])
         return (sentence, question, passages) if sentence.content or sentence.numbers else None
 
     def _judged(self, sentence: Reading, question: Reading, passages: Sequence[Reading]) -> tuple[list[Judged], float]:
@@ -115,9 +121,10 @@ class GroundingGuard:
         found = judge(sentence, question, passages, scorer())
         measured = features(sentence, found[0].match)
         opinion = self._head(sentence, question, passages, measured)
-        score = scorer().unsupported(measured, opinion.unsupported)
-        stands = any(sentence.row in passages[place].row for place in found[0].passages)
-        return found, min(score, scorer().unsupported(measured)) if stands else score
+        score = scorer().unsupported(measured, opinion.unsupported, both_deny=found[0].match.both_deny)
+        if any(sentence.row in passages[place].row for place in found[0].passages):
+            return found, min(score, scorer().unsupported(measured))
+        return found, max(score, CONTRADICTED) if misplaced(sentence, passages) else score
 
     def _read(self, texts: Sequence[str]) -> list[Reading]:
         """Texts as words with vectors. Those of the last questions and passages are remembered."""
@@ -142,6 +149,19 @@ def _unsupported(
     start += len(text[start:end]) - len(text[start:end].lstrip())
     end = start + len(text[start:end].rstrip())
     return Finding(NAME, "unsupported", label, start, end, score, threshold, REASONS[label], support=nearest)
+
+
+def misplaced(sentence: Reading, passages: Sequence[Reading]) -> list[Slot]:
+    """Numbers and names of the sentence that stand in the place of others, where it nearly repeats a passage."""
+    said = [part for passage in passages for part in passage.sentences]
+    return [slot for part in sentence.sentences for slot in differing(part, said)]
+
+
+def _misplaced(sentence: Reading, slot: Slot, score: float, threshold: float, nearest: tuple[Span, ...]) -> Finding:
+    dated = any(number.date and number.start < slot.end and slot.start < number.end for number in sentence.numbers)
+    label = "date" if dated else slot.kind
+    reason = ELSEWHERE.format(label)
+    return Finding(NAME, "unsupported", label, slot.start, slot.end, score, threshold, reason, support=nearest)
 
 
 def _nearest(

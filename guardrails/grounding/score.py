@@ -20,6 +20,9 @@ from guardrails.grounding.align import NAMES, Features
 # A number that stands nowhere, or the opposite of what the passage says, is enough, however well the rest fits: it is
 # what harms a reader most, and a single word hardly moves a sum over words.
 CONTRADICTED = 0.75
+# Where both deny something, words alone do not tell whether it is the same: "does not cover custom moulds" against
+# "custom moulds are not covered". Below this logit the head settles that it is; tests/quality/DECISIONS.md, 26.
+SAME_DENIAL = -1.0
 FILE = Path(__file__).parents[1] / "models" / "grounding.json"
 
 
@@ -34,16 +37,18 @@ class Scorer:
     def logit(self, found: Features) -> float:
         return float(self.bias + sum(w * value for w, value in zip(self.weights, astuple(found), strict=True)))
 
-    def unsupported(self, found: Features, head: float | None = None) -> float:
+    def unsupported(self, found: Features, head: float | None = None, *, both_deny: bool = False) -> float:
         """0 to 1: how sure that nothing supports the sentence.
 
         Args:
             head: the logit of the trained head, which counts as much as the alignment's: on the development sets the
                 two together are surer than either.
+            both_deny: the sentence, and what fits it best.
         """
         logit = self.logit(found) if head is None else (self.logit(found) + head) / 2
         logistic = 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
-        return max(logistic, CONTRADICTED) if found.numbers or found.negated else logistic
+        same = both_deny and head is not None and head < SAME_DENIAL
+        return max(logistic, CONTRADICTED) if found.numbers or (found.negated and not same) else logistic
 
 
 @cache

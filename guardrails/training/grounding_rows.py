@@ -58,6 +58,15 @@ def labelled(path: Path) -> list[Row]:
     ]
 
 
+def good_answers(path: Path) -> list[Row]:
+    """The reference answers of one file of ``shared/data/qa``, to its answerable questions; taken as grounded."""
+    return [
+        Row(row["question"], tuple(row["contexts"]), row["answers"][0], ungrounded=False)
+        for row in lines(path)
+        if row["answerable"] and row["contexts"] and row["answers"]
+    ]
+
+
 def made(data: Path, number: int, seed: int = 1) -> list[Row]:
     """True sentences of open text, some shortened, and the same made untrue in one of several ways.
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from guardrails.encoder import Encoder
 from guardrails.grounding import GroundingGuard
-from guardrails.grounding.claims import claims_nothing
+from guardrails.grounding.claims import claim_of, claims_nothing
 from guardrails.grounding.guard import REMEMBERED
 from guardrails.grounding.numbers import numbers, supported
 from guardrails.grounding.words import key, words
@@ -308,10 +308,74 @@ def test_without_evidence_nothing_is_supported(shared_guard: GroundingGuard) -> 
         ("42", True),
         ("1984", False),
         ("Yes, it is allowed.", False),
+        ("I apologize for any confusion.", True),
+        ("Yes, you're correct.", True),
+        ("The documents do not mention a price for this.", True),
+        ("Unable to answer based on the given passages.", True),
+        ("The documents do not mention it, so leave is unlimited.", False),
+        ("The plan does not cover hearing aids.", False),
+        ("I apologize for the delay of 3 weeks.", False),
     ],
 )
 def test_politeness_claims_nothing(sentence: str, nothing: bool) -> None:
     assert claims_nothing(sentence) is nothing
+
+
+@pytest.mark.parametrize(
+    ("sentence", "claim"),
+    [
+        ("1. Ask your manager.", "Ask your manager."),
+        ("(2) Ask your manager.", "Ask your manager."),
+        ("According to passage 2, leave is paid.", "leave is paid."),
+        ("Based on the given passages, leave is paid.", "leave is paid."),
+        ("Leave is paid (source 1, 3).", f"Leave is paid {' ' * 13}."),
+        ("Passage 1 states that leave is paid.", "states that leave is paid."),
+        ("12. Juni ist frei.", "12. Juni ist frei."),
+        ("2026 was a leap year.", "2026 was a leap year."),
+        ("According to Anna, leave is paid.", "According to Anna, leave is paid."),
+        ("Leave ends on 1. May", "Leave ends on 1. May"),
+    ],
+)
+def test_where_a_sentence_says_it_stands_is_no_part_of_its_claim(sentence: str, claim: str) -> None:
+    assert claim_of(sentence).strip() == claim
+    assert len(claim_of(sentence)) == len(sentence)
+
+
+def test_numbers_of_items_and_passages_need_no_support(shared_guard: GroundingGuard) -> None:
+    said = "3. According to passage 7, staff may work from home two days a week."
+    assert one(shared_guard, said).kind == "supported"
+
+
+TWO_SITES = "The Leeds office has 40 desks for visitors. The Hull office has 60 desks for visitors. Anna Weiss runs Leeds."
+
+
+@pytest.mark.parametrize(
+    ("sentence", "expected"),
+    [
+        ("The Leeds office has 60 desks for visitors.", [("number", "60")]),
+        ("The Hull office has 60 desks for visitors.", []),
+        ("The Leeds office has forty desks for visitors.", []),
+        ("In Hull there are 60 desks.", []),  # in other words: place says nothing
+    ],
+)
+def test_a_number_in_the_place_of_another_is_marked(
+    shared_guard: GroundingGuard, sentence: str, expected: list[tuple[str, str]]
+) -> None:
+    assert marked(shared_guard, sentence, Context(evidence=(Evidence("1", TWO_SITES),))) == expected
+
+
+def test_a_name_in_the_place_of_another_is_marked_with_its_reason(shared_guard: GroundingGuard) -> None:
+    text = "The survey of the harbour was led by Carla Nunes in May. Dev Rana wrote the report."
+    said = "The survey of the harbour was led by Dev Rana in May."
+    found = one(shared_guard, said, Context(evidence=(Evidence("1", text),)))
+    assert (found.label, said[found.start : found.end]) == ("name", "Dev Rana")
+    assert found.reason == "the passage that fits best has another name in this place"
+
+
+def test_the_same_denial_in_other_words_is_no_contradiction(shared_guard: GroundingGuard) -> None:
+    text = "Hearing aids sold over the counter are not covered. Custom ear moulds are not covered by the plan either."
+    said = "The plan does not cover custom ear moulds."
+    assert one(shared_guard, said, Context(evidence=(Evidence("1", text),))).kind == "supported"
 
 
 @pytest.mark.parametrize(
