@@ -72,7 +72,7 @@ STAGES = (
         "staff",
         4e-4,
         {"clapnq": 70, "mtrag": 60, "contoso": 20, "xquad_en": 60, "pubmedqa": 0, "qmsum": 0, STAFF: 2000},
-        {},
+        {STAFF: 2},
         40,
         (500, 700, 900),
         1 / 5,
@@ -97,6 +97,7 @@ def examples(data: Path, stage: Stage, seed: int) -> list[Example]:
     found = [example for name in (*SETS, STAFF) if stage.most[name] for example in maker.of_set(name, data)]
     found += maker.staged()
     draw.shuffle(found)
+    found.sort(key=lambda example: example.dataset != STAFF)  # of refusals, near misses are worth most
     refusals = [example for example in found if example.answer == NOT_ANSWERED]
     answers = [example for example in found if example.answer != NOT_ANSWERED]
     kept = answers + refusals[: int(len(answers) * stage.refused / (1 - stage.refused))]
