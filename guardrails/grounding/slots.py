@@ -14,6 +14,7 @@ from typing import Literal
 from guardrails.grounding.words import Word
 
 NEARLY = 0.8  # share of the sentence's other words that the other must have, in the same order
+ALIKE = 0.5  # share of all words below which it need not be compared
 LONGEST = 4  # words in one place
 FEWEST = 4  # words that must be the same: fewer are alike by chance
 
@@ -36,7 +37,9 @@ def differing(mine: Sequence[Word], others: Sequence[Sequence[Word]]) -> tuple[S
         mine: one sentence.
         others: sentences. One that has the same values everywhere settles that there is none.
     """
-    found = [compared for other in others if (compared := _compared(mine, other)) is not None]
+    keys = {word.key for word in mine}
+    near = [other for other in others if len(keys & {word.key for word in other}) >= ALIKE * len(keys)]
+    found = [compared for other in near if (compared := _compared(mine, other)) is not None]
     if not found:
         return ()
     return min(found, key=lambda compared: (-round(compared[0], 2), len(compared[1])))[1]

@@ -346,7 +346,9 @@ def test_numbers_of_items_and_passages_need_no_support(shared_guard: GroundingGu
     assert one(shared_guard, said).kind == "supported"
 
 
-TWO_SITES = "The Leeds office has 40 desks for visitors. The Hull office has 60 desks for visitors. Anna Weiss runs Leeds."
+TWO_SITES = (
+    "The Leeds office has 40 desks for visitors. The Hull office has 60 desks for visitors. Anna Weiss runs Leeds."
+)
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ STAGES = (
         "staff",
         4e-4,
         {"clapnq": 70, "mtrag": 60, "contoso": 20, "xquad_en": 60, "pubmedqa": 0, "qmsum": 0, STAFF: 2000},
-        {STAFF: 2},
+        {},
         40,
         (500, 700, 900),
         1 / 5,

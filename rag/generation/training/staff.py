@@ -35,5 +35,20 @@ def staff_questions(*, aside: bool = False) -> Iterator[Question]:
             yield Question(NAME, asked["question"], history, (one["text"],), one["title"], answers)
 
 
+def rows_aside() -> list[dict[str, Any]]:
+    """The questions kept aside, as ``candor evaluate answers`` reads them."""
+    return [
+        {
+            "question": one.question,
+            "history": [{"role": said.role, "content": said.content} for said in one.history],
+            "contexts": list(one.contexts),
+            "titles": [one.title],
+            "answers": list(one.answers),
+            "answerable": bool(one.answers),
+        }
+        for one in staff_questions(aside=True)
+    ]
+
+
 def _lines() -> list[dict[str, Any]]:
     return [json.loads(line) for line in FILE.read_text(encoding="utf-8").split("\n") if line]
