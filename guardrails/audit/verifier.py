@@ -146,7 +146,7 @@ def read_checkpoints(lines: Sequence[str], key: bytes, verify: Verify) -> tuple[
     One signature vouches for a whole run of lines, since each has the hash of the line before it. A line that was cut
     off as it was written, and written once more, is passed over.
     """
-    pairs = zip(lines, [*lines[1:], ""], strict=True)
+    pairs = zip(lines, [*lines, ""][1:], strict=True)
     lines = [line for line, after in pairs if len(line) >= len(after) or not after.startswith(line)]
     hashes = [hashlib.sha256(line.encode("utf-8", "surrogateescape")).hexdigest() for line in lines]
     found: list[Checkpoint] = []
