@@ -172,7 +172,7 @@ def _tell(report: Report) -> None:
         cli_print.complain(fault)
     if report.faults:
         raise typer.Exit(1)
-    cli_print.say(f"{report.events} events hold, by {report.checkpoints} checkpoints.")
+    cli_print.say(f"The log holds: {report.events} events, {report.checkpoints} checkpoints.")
 
 
 @contextmanager

@@ -83,7 +83,7 @@ def _log(settings: Settings) -> str:
         log.close()
     if report.faults:
         raise CandorError(f"{len(report.faults)} faults; the first: {report.faults[0]}; see candor audit verify")
-    return f"{report.events} events hold, by {report.checkpoints} checkpoints"
+    return f"it holds: {report.events} events, {report.checkpoints} checkpoints"
 
 
 def _checks(settings: Settings) -> str:

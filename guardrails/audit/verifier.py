@@ -195,8 +195,8 @@ class Walk:
         self.seq += 1
         header: dict[str, Any] = {}
         try:
-            header = json.loads(entry.header)
-            self._compare(header, entry)
+            self._compare(values := json.loads(entry.header), entry)
+            header = values
         except (ValueError, KeyError, TypeError, AttributeError):
             self.tell(f"the header or payload of event {self.seq} cannot be read")
         for one in self._due.pop(self.report.events, ()):

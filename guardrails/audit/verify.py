@@ -85,8 +85,8 @@ def _quotations(row: Any, plain: bytes, ring: Mapping[int, DocumentKey]) -> list
 
 def _destroyed(header: Mapping[str, Any]) -> dict[int, str]:
     """The keys whose destruction an event records, and when; "" in records made before 0.4.0."""
-    facts = header.get("facts") if header.get("kind") == "erased" else None
-    return {id: facts.get("done", "") for id in facts["keys"]} if facts else {}
+    facts = header["facts"] if header.get("kind") == "erased" else {}
+    return dict.fromkeys(facts.get("keys", ()), facts.get("done", ""))
 
 
 def _keys(ring: Mapping[int, DocumentKey], destroyed: Mapping[int, str]) -> list[str]:
