@@ -10,12 +10,11 @@ from typing import Annotated, Literal
 import typer
 
 from guardrails.audit import erase, verifier
-from guardrails.audit.checkpoints import lines_of
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk, ReviewError
 from guardrails.audit.signing import LogError
 from guardrails.audit.signing import verify as verify_signature
-from guardrails.audit.verifier import Report, Unusable, public_key, verify_export
+from guardrails.audit.verifier import Report, Unusable, lines_of, public_key, verify_export
 from rag import cli_print
 from rag.access import LOCAL_READER, actor
 from rag.errors import CandorError

@@ -68,17 +68,18 @@ class Head:
     """The log so far."""
 
     size: int = 0
+    seq: int = 0  # of the newest event; more than ``size`` where events of version 1 had been removed
     edge: tuple[bytes, ...] = ()  # see ``verifier.grown``
     last: Last = field(default_factory=Last)
     is_due: bool = False  # a checkpoint
 
-    def with_event(self, header: bytes, kind: str) -> Head:
+    def with_event(self, seq: int, header: bytes, kind: str) -> Head:
         edge = grown(self.edge, self.size, leaf(header))
-        return Head(self.size + 1, edge, self.last, self.is_due or kind not in UNDER_WAY)
+        return Head(self.size + 1, seq, edge, self.last, self.is_due or kind not in UNDER_WAY)
 
     def said(self) -> dict[str, Any]:
         """What is signed."""
-        return {"size": self.size, "root": root(self.edge).hex(), "checkpoint": asdict(self.last)}
+        return {"size": self.size, "seq": self.seq, "root": root(self.edge).hex(), "checkpoint": asdict(self.last)}
 
 
 class Seals:
@@ -172,7 +173,7 @@ class Seals:
                 raise Unusable("the edge of the tree is not its own")
         except (Unusable, TypeError) as error:
             raise LogError(f"the head of the log was changed: {error}; see candor audit verify") from None
-        return Head(said["size"], edge, Last(**said["checkpoint"]))
+        return Head(said["size"], said["seq"], edge, Last(**said["checkpoint"]))
 
     def _is_due(self, head: Head, now: datetime) -> bool:
         waiting = head.size - head.last.size
@@ -199,24 +200,17 @@ class Seals:
 
     def _known(self, connection: Connection, tail: bytes, newest: int) -> int:
         """The number of the checkpoint up to which the second place needs none."""
-        *_, last = tail[: tail.rfind(b"\n") + 1].splitlines() or [b""]
-        if not last:
+        lines = tail.splitlines()
+        if lines and not lines[-1].endswith(b"}"):  # cut off when the process ended
+            lines.pop()
+        if not lines:
             return 0
         try:
-            said = json.loads(last)
+            said = json.loads(lines[-1])
             number, of = int(said["number"]), said["origin"]
         except (ValueError, KeyError, TypeError):
             return newest - 1
         if of != origin(self.key.public):
             raise LogError(f"{self.second_place} is of another log; name another folder as audit.checkpoints")
         stored = connection.scalar(select(checkpoints.c.line).where(checkpoints.c.number == number))
-        return number if stored == last.decode() else newest - 1
-
-
-def lines_of(path: Path) -> list[str]:
-    """The lines of a file of checkpoints; none when there is no file."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
-    except FileNotFoundError:
-        return []
-    return lines[:-1] if lines[-1] == "" else lines
+        return number if stored == lines[-1].decode() else newest - 1

@@ -131,7 +131,7 @@ class AuditLog:
         key, salt = AESGCM.generate_key(256), os.urandom(SALT_BYTES)
         plain = rfc8785.dumps(_plain(payload, place(turn, kind)))
         head: Head = connection.info.get(HEAD) or self.seals.head(connection)
-        seq = head.size + 1
+        seq = head.seq + 1
         header = rfc8785.dumps(
             {
                 "version": VERSION,
@@ -148,7 +148,7 @@ class AuditLog:
         connection.execute(events.insert().values(seq=seq, kind=kind, turn=turn, header=header, hash=leaf(header)))
         ciphertext = encrypted(plain, key, salt)
         connection.execute(payloads.insert().values(seq=seq, key=key, salt=salt, ciphertext=ciphertext))
-        connection.info[HEAD] = head.with_event(header, kind)
+        connection.info[HEAD] = head.with_event(seq, header, kind)
         return seq
 
     def keys_of(self, sources: Iterable[str]) -> dict[str, DocumentKey]:
@@ -189,11 +189,11 @@ class AuditLog:
         Quotations of documents stay sealed, so that they can be erased from an export as well.
         """
         with writing(self._engine) as connection:  # so that no checkpoint is made meanwhile
-            size, said = self.seals.head(connection).size, self.seals.export(connection)
+            newest, said = self.seals.head(connection).seq, self.seals.export(connection)
         yield said
         query = select(events, payloads).outerjoin(payloads, payloads.c.seq == events.c.seq)
         with self._engine.connect() as connection:
-            for row in connection.execute(query.where(events.c.seq <= size).order_by(events.c.seq)):
+            for row in connection.execute(query.where(events.c.seq <= newest).order_by(events.c.seq)):
                 yield json.dumps(_exported(*row), ensure_ascii=False)
 
     def examine(self, key: bytes | None = None, second_place: Path | None = None) -> Report:
@@ -246,7 +246,7 @@ class AuditLog:
             if head.size:
                 return  # another process was first
             for row in connection.execute(select(events).order_by(events.c.seq)):
-                head = head.with_event(row.header, row.kind)
+                head = head.with_event(row.seq, row.header, row.kind)
             connection.info[HEAD] = head
             self.write(connection, "carried", facts={"events": head.size, "chain": row.hash.hex()})
 

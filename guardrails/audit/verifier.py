@@ -141,13 +141,7 @@ def statement(line: str | bytes, kind: str, key: bytes, verify: Verify | None) -
 
 
 def read_checkpoints(lines: Sequence[str], key: bytes, verify: Verify) -> tuple[list[Checkpoint], list[str]]:
-    """The checkpoints that can be used, and what is wrong with the lines.
-
-    One signature vouches for a whole run of lines, since each has the hash of the line before it. A line that was cut
-    off as it was written, and written once more, is passed over.
-    """
-    pairs = zip(lines, [*lines, ""][1:], strict=True)
-    lines = [line for line, after in pairs if len(line) >= len(after) or not after.startswith(line)]
+    """The checkpoints that can be used, and what is wrong with the lines. One signature vouches for a run of them."""
     hashes = [hashlib.sha256(line.encode("utf-8", "surrogateescape")).hexdigest() for line in lines]
     found: list[Checkpoint] = []
     faults: list[str] = []
@@ -365,6 +359,14 @@ def _earlier(one: str, other: str) -> bool:
     return datetime.fromisoformat(one) < datetime.fromisoformat(other) - CLOCK
 
 
+def lines_of(path: Path) -> list[str]:
+    """The lines of a file of checkpoints, but for those that were cut off as they were written, and written again."""
+    text = path.read_text(encoding="utf-8", errors="surrogateescape") if path.exists() else ""
+    lines = text.removesuffix("\n").split("\n") if text else []
+    pairs = zip(lines, [*lines, ""][1:], strict=True)
+    return [line for line, after in pairs if len(line) >= len(after) or not after.startswith(line)]
+
+
 def _entry(line: str) -> Entry:
     try:
         row = json.loads(line)
@@ -383,9 +385,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         key = public_key(chosen.public_key.read_text(encoding="utf-8"))
-        kept = chosen.checkpoints.read_text(encoding="utf-8", errors="surrogateescape").split("\n")
         with chosen.export.open(encoding="utf-8", errors="surrogateescape") as lines:
-            report = verify_export(lines, kept[: -1 if kept[-1] == "" else None], key, signed)
+            report = verify_export(lines, lines_of(chosen.checkpoints), key, signed)
     except (OSError, Unusable) as error:
         sys.stderr.write(f"{error}\n")
         return 2

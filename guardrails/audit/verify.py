@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from guardrails.audit import keys as document_keys
-from guardrails.audit.checkpoints import checkpoints, heads, lines_of
+from guardrails.audit.checkpoints import checkpoints, heads
 from guardrails.audit.keys import DESTROYED, DocumentKey
 from guardrails.audit.signing import verify
 from guardrails.audit.storage import decrypted, events, payloads, place
-from guardrails.audit.verifier import HEAD, Entry, Report, Unusable, Walk, read_checkpoints, root, statement
+from guardrails.audit.verifier import HEAD, Entry, Report, Unusable, Walk, lines_of, read_checkpoints, root, statement
 from guardrails.sealed import Unreadable
 
 PATIENCE = 1.0  # seconds within which a process copies what it wrote to the second place
