@@ -42,6 +42,8 @@ checkpoints = Table(
     Column("number", Integer, primary_key=True),
     Column("line", String, nullable=False),
 )
+GET_HEAD = select(heads.c.line, heads.c.edge)
+PUT_HEAD = update(heads).where(heads.c.id == 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Seals:
         Raises:
             LogError: it is not what was signed. To carry on would vouch for what somebody else wrote.
         """
-        row = connection.execute(select(heads.c.line, heads.c.edge)).first()
+        row = connection.execute(GET_HEAD).first()
         if row is None:
             return self._first()
         line, known = self._written
@@ -118,8 +120,8 @@ class Seals:
             head = self._checkpoint(connection, head, now.isoformat(timespec="microseconds"))
         line = self.key.sign(HEAD, head.said())
         values = {"line": line, "edge": b"".join(head.edge)}
-        if not connection.execute(update(heads).where(heads.c.id == 1).values(values)).rowcount:
-            connection.execute(insert(heads).values(values | {"id": 1}))
+        if not connection.execute(PUT_HEAD, values).rowcount:
+            connection.execute(insert(heads), values | {"id": 1})
         self._written = (line, head)
         return made
 
@@ -185,7 +187,7 @@ class Seals:
         number = head.last.number + 1
         values = {"number": number, "size": head.size, "root": root(head.edge).hex(), "at": at}
         line = self.key.sign(CHECKPOINT, values | {"previous": head.last.hash})
-        connection.execute(insert(checkpoints).values(number=number, line=line))
+        connection.execute(insert(checkpoints), {"number": number, "line": line})
         hash = hashlib.sha256(line.encode()).hexdigest()
         return replace(head, last=Last(number, head.size, at, hash), is_due=False)
 

@@ -39,6 +39,7 @@ from guardrails.sealed import Unreadable
 
 VERSION = 2  # of the envelope; events of version 1 were chained by hashes, and are carried along
 HEAD = "candor head"  # in the notes of a connection: the head that the transaction has come to
+PUT_EVENT, PUT_PAYLOAD = events.insert(), payloads.insert()  # built once: that takes as long as running them
 
 logger = logging.getLogger(__name__)
 
@@ -145,9 +146,10 @@ class AuditLog:
                 "commitment": hashlib.sha256(salt + plain).hexdigest(),
             }
         )
-        connection.execute(events.insert().values(seq=seq, kind=kind, turn=turn, header=header, hash=leaf(header)))
-        ciphertext = encrypted(plain, key, salt)
-        connection.execute(payloads.insert().values(seq=seq, key=key, salt=salt, ciphertext=ciphertext))
+        row = {"seq": seq, "kind": kind, "turn": turn, "header": header, "hash": leaf(header)}
+        connection.execute(PUT_EVENT, row)
+        row = {"seq": seq, "key": key, "salt": salt, "ciphertext": encrypted(plain, key, salt)}
+        connection.execute(PUT_PAYLOAD, row)
         connection.info[HEAD] = head.with_event(seq, header, kind)
         return seq
 
