@@ -208,9 +208,10 @@ class AuditLog:
         Raises:
             LogError: there is no public key.
         """
-        if key is None and not self.seals.key_file.exists() and not self.count():
-            return Report()
-        return examine(self._engine, key or self.seals.key.public, second_place or self.seals.second_place)
+        second_place = second_place or self.seals.second_place
+        if not (key or self.seals.key_file.exists() or self.count() or second_place.exists()):
+            return Report()  # nothing was ever recorded
+        return examine(self._engine, key or self.seals.key.public, second_place)
 
     def verify(self) -> list[str]:
         """What is wrong with the log, one plain sentence each; empty when all of it holds."""

@@ -151,10 +151,10 @@ def read_checkpoints(lines: Sequence[str], key: bytes, verify: Verify) -> tuple[
         try:
             values = statement(line, CHECKPOINT, key, None if vouched else verify)
             one = Checkpoint(hash=hash, **{of: values[of] for of in ("number", "size", "root", "at", "previous")})
+            if _earlier(one.at, last.at or one.at):
+                faults.append(f"the clock was set back between checkpoints {last.number} and {one.number}")
             if (one.previous, one.number) != (last.hash, last.number + 1) or one.size <= last.size:
                 faults.append(f"checkpoint {one.number} does not follow the line before it: one was moved or removed")
-            elif _earlier(one.at, last.at or one.at):
-                faults.append(f"the clock was set back between checkpoints {last.number} and {one.number}")
             found.append(one)
             last = one
         except Unusable as error:

@@ -42,7 +42,7 @@ def examine(engine: Engine, key: bytes, second_place: Path) -> Report:
             faults += _differences(stored, kept, second_place)
             others, more = read_checkpoints(kept, key, verify)
             faults += [f"{second_place.name}: {fault}" for fault in more]
-            usable += [one for one in others if one not in usable]
+            usable = list(dict.fromkeys([*usable, *others]))
         walk = Walk(usable)
         told = _walk(connection, walk)
         said, head_faults = _head(connection, walk, key)
@@ -79,7 +79,7 @@ def _quotations(row: Any, plain: bytes, ring: Mapping[int, DocumentKey]) -> list
     except Unreadable:
         return [f"a quotation of event {row.seq} does not open: the key of a document was changed or removed"]
     except (ValueError, KeyError, TypeError):
-        return [f"the payload of event {row.seq}, or a key that it needs, cannot be read"]
+        return [f"the payload of event {row.seq} cannot be read"]
     return []
 
 
@@ -112,8 +112,7 @@ def _differences(stored: Sequence[str], kept: Sequence[str], second_place: Path)
     """How the checkpoints of the two places differ."""
     if not kept:
         return [f"there are no checkpoints in {second_place}: the file was removed, or another one is meant"]
-    lacking = sum(line not in set(kept) for line in stored)
-    unknown = sum(line not in set(stored) for line in kept)
+    lacking, unknown = len(set(stored) - set(kept)), len(set(kept) - set(stored))
     faults = []
     if lacking:
         faults.append(

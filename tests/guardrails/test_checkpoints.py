@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import stat
@@ -12,13 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from guardrails.audit import checkpoints, verify
 from guardrails.audit.checkpoints import Checkpointing
 from guardrails.audit.log import AuditLog
 from guardrails.audit.signing import LogError, SigningKey
-from guardrails.audit.verifier import lines_of
+from guardrails.audit.signing import verify as verify_signature
+from guardrails.audit.verifier import CHECKPOINT, lines_of, read_checkpoints, verify_export
 from guardrails.database import writing
 
 MANY = """
@@ -254,6 +257,54 @@ def test_a_key_that_was_made_before_a_crash_is_used(log: AuditLog) -> None:
 def test_a_log_without_events_is_sound_and_can_be_exported(log: AuditLog) -> None:
     assert (log.verify(), log.examine().events) == ([], 0)
     assert len(list(log.export())) == 1
+
+
+def test_a_log_that_was_emptied_is_noticed(log: AuditLog) -> None:
+    turn(log)
+    with writing(log._engine) as connection:
+        for table in ("events", "payloads", "head", "checkpoints"):
+            connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+    again = AuditLog(log.path)
+    assert "the log has 0 events, but 3 were signed on" in "\n".join(again.verify())
+    log.seals.key_file.unlink()
+    third = AuditLog(log.path)
+    assert "is gone; restore it" in third.verify()[0]
+    again.close()
+    third.close()
+
+
+@pytest.mark.parametrize("junk", ["{}", "5}", '{"number":"x","origin":""}'])
+def test_after_a_line_that_is_none_the_newest_checkpoint_is_kept_all_the_same(log: AuditLog, junk: str) -> None:
+    turn(log)
+    with log.seals.second_place.open("a") as file:
+        file.write(f"{junk}\n")
+    turn(log, "u")
+    assert json.loads(lines_of(log.seals.second_place)[-1])["size"] == 6
+    assert log.verify() != []
+
+
+def test_a_payload_that_is_gone_is_told_in_an_export_too(log: AuditLog) -> None:
+    turn(log)
+    with writing(log._engine) as connection:
+        connection.execute(text("DELETE FROM payloads WHERE seq = 2"))
+    report = verify_export(log.export(), lines_of(log.seals.second_place), log.seals.key.public, verify_signature)
+    assert report.faults == ["the payload of event 2 is gone, and no erasure was recorded"]
+
+
+def test_checkpoints_with_the_clock_set_back_between_them_are_told() -> None:
+    key = SigningKey(Ed25519PrivateKey.generate())
+    lines, previous = [], "0" * 64
+    for number, at in enumerate(("2026-11-27T10:00:00+00:00", "2026-11-27T09:00:00+00:00", "yesterday", 5), start=1):
+        said = {"number": number, "size": number, "root": "", "at": at, "previous": previous}
+        lines.append(key.sign(CHECKPOINT, said))
+        previous = hashlib.sha256(lines[-1].encode()).hexdigest()
+    found, faults = read_checkpoints(lines, key.public, verify_signature)
+    assert [one.number for one in found] == [1, 2]
+    assert faults == [
+        "the clock was set back between checkpoints 1 and 2",
+        "line 3 of the checkpoints cannot be read",
+        "line 4 of the checkpoints cannot be read",
+    ]
 
 
 def test_an_older_copy_of_the_whole_folder_is_noticed_from_outside(log: AuditLog, tmp_path: Path) -> None:
