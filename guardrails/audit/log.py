@@ -24,7 +24,7 @@ from typing import Any
 
 import rfc8785
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, inspect, select
 
 from guardrails.audit import checkpoints, storage
 from guardrails.audit import keys as document_keys
@@ -68,8 +68,10 @@ class AuditLog:
         self.seals = Seals(path, checkpointing)
         self._engine = open_sqlite(path, durable=True)
         self._is_behind = True  # the second place may lack checkpoints
-        for tables in (storage, document_keys, checkpoints):
-            tables.metadata.create_all(self._engine)
+        if not inspect(self._engine).has_table(heads.name):
+            with writing(self._engine) as connection:  # so that one process makes them
+                for tables in (storage, document_keys, checkpoints):
+                    tables.metadata.create_all(connection)
         self._carry_over()
 
     def append(

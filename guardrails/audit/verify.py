@@ -134,8 +134,8 @@ def _head(connection: Connection, walk: Walk, key: bytes) -> tuple[Mapping[str, 
     if not rows and not walk.report.events:
         return itself, []
     try:
-        if [row.id for row in rows] != [1]:
-            raise Unusable("it is not there, or not alone")
+        if [row.id for row in rows] != [1] or not isinstance(rows[0].line, str):
+            raise Unusable("it is not there, or not as it was written")
         said = statement(rows[0].line, HEAD, key, verify)
         return said, [] if rows[0].edge == b"".join(walk.edge) else ["the edge of the tree is not that of its events"]
     except (Unusable, TypeError) as error:

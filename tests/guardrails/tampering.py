@@ -116,7 +116,10 @@ def change_a_cell(scene: Scene) -> None:
     with scene.opened() as connection:
         rowid, _ = scene.pick(connection, table)
         old = connection.execute(f"SELECT {column} FROM {table} WHERE rowid = ?", [rowid]).fetchone()[0]  # noqa: S608
-        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", [other_than(old, scene.dice), rowid])  # noqa: S608
+        new = other_than(old, scene.dice)
+        if scene.dice.random() < 0.1:  # the same in another type: SQLite lets it
+            new = old.encode() if isinstance(old, str) else old.decode() if column == "header" else new
+        connection.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", [new, rowid])  # noqa: S608
 
 
 def other_than(value: Any, dice: random.Random) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import text
 
 from guardrails.audit import storage, verify
 from guardrails.audit.log import AuditLog
+from guardrails.audit.signing import LogError
 from guardrails.audit.signing import verify as verify_signature
 from guardrails.audit.storage import events, payloads
 from guardrails.audit.verifier import NONE, lines_of, link, verify_export
@@ -114,9 +116,34 @@ def test_what_was_changed_in_the_old_part_is_noticed(
     log.close()
 
 
-def test_a_log_whose_head_was_removed_is_not_carried_over_again(log: AuditLog) -> None:
+@pytest.mark.parametrize("second_place_too", [False, True])
+def test_a_log_whose_head_was_removed_is_not_carried_over_again(log: AuditLog, second_place_too: bool) -> None:
     with writing(log._engine) as connection:
         connection.execute(text("DELETE FROM head"))
+    if second_place_too:
+        log.seals.second_place.unlink()
     again = AuditLog(log.path)
     assert (again.count(), bool(again.verify())) == (6, True)
     again.close()
+
+
+def test_an_old_log_beside_checkpoints_that_are_not_its_own_is_left_as_it_is(
+    chain: list[bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "checkpoints.jsonl").write_text("{}\n")
+    log = AuditLog(tmp_path / "audit.sqlite")
+    assert (log.count(), bool(log.verify())) == (5, True)
+    with pytest.raises(LogError, match="the log has no signed head, but"):
+        log.append("asked")
+    log.close()
+
+
+def test_several_that_open_an_old_log_at_once_carry_it_over_once(tmp_path: Path) -> None:
+    for number in range(4):
+        path = tmp_path / str(number) / "audit.sqlite"
+        written_by_version_1(path)
+        with ThreadPoolExecutor(4) as pool:
+            logs = list(pool.map(AuditLog, [path] * 4))
+        assert (logs[0].count(), logs[0].verify()) == (6, [])
+        for log in logs:
+            log.close()

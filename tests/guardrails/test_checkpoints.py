@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 import shutil
 import stat
 import subprocess
@@ -23,6 +24,7 @@ from guardrails.audit.signing import LogError, SigningKey
 from guardrails.audit.signing import verify as verify_signature
 from guardrails.audit.verifier import CHECKPOINT, lines_of, read_checkpoints, verify_export
 from guardrails.database import writing
+from tests.guardrails.tampering import Scene, rewrite
 
 MANY = """
 import sys
@@ -208,6 +210,16 @@ def test_nothing_is_put_on_a_head_that_was_not_signed(log: AuditLog, statement: 
     with pytest.raises(LogError, match="see candor audit verify"):
         again.append("asked")
     assert again.count() == 3
+    again.close()
+
+
+def test_nothing_is_put_on_a_head_that_agrees_with_a_rewritten_event(log: AuditLog, tmp_path: Path) -> None:
+    turn(log)
+    log.fold()
+    rewrite(Scene(log.path.parent, [], tmp_path, random.Random(1)))  # noqa: S311 - chooses, keeps no secret
+    again = AuditLog(log.path)
+    with pytest.raises(LogError, match="the signature of a candor signed head does not verify"):
+        again.append("asked")
     again.close()
 
 
