@@ -103,8 +103,8 @@ def _keys(ring: Mapping[int, DocumentKey], destroyed: Mapping[int, str]) -> list
 def _stored(connection: Connection) -> tuple[list[str], list[str]]:
     """The checkpoints of the database, and what is wrong with how they lie there."""
     rows = connection.execute(select(checkpoints).order_by(checkpoints.c.number)).all()
-    moved = [row for place, row in enumerate(rows, start=1) if row.number != place or not isinstance(row.line, str)]
-    faults = [f"checkpoint {row.number} of the database was moved or changed" for row in moved]
+    moved = [row.number for place, row in enumerate(rows, start=1) if row.number != place]
+    faults = [f"checkpoint {number} of the database was moved, or one before it removed" for number in moved]
     return [row.line if isinstance(row.line, str) else "" for row in rows], faults
 
 
