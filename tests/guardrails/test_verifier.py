@@ -157,6 +157,7 @@ def test_an_event_that_was_tampered_with_is_found_by_both(
     report = by_the_product(changed)
     assert report is not None
     assert report.faults != []
+    assert ("by its signed head" in "".join(report.faults)) == (name in {"gone", "twice", "newest gone"})
     status, said = alone(changed, tmp_path)
     assert (status, said.splitlines()[: len(report.faults)]) == (1, report.faults)
 
