@@ -14,10 +14,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import rfc8785
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from guardrails.audit import checkpoints, verify
+from guardrails.audit import log as log_module
 from guardrails.audit.checkpoints import Checkpointing
 from guardrails.audit.log import AuditLog
 from guardrails.audit.signing import LogError, SigningKey
@@ -317,6 +319,27 @@ def test_checkpoints_with_the_clock_set_back_between_them_are_told() -> None:
         "line 3 of the checkpoints cannot be read",
         "line 4 of the checkpoints cannot be read",
     ]
+
+
+def test_a_checkpoint_that_nobody_signed_is_told(log: AuditLog) -> None:
+    turn(log)
+    lines = lines_of(log.seals.second_place)
+    said = json.loads(lines[-1]) | {"number": 2, "size": 4, "previous": hashlib.sha256(lines[-1].encode()).hexdigest()}
+    lines.append(rfc8785.dumps(said).decode())
+    told = ["line 2 of the checkpoints: the signature of a candor checkpoint does not verify"]
+    assert read_checkpoints(lines, log.seals.key.public, verify_signature)[1] == told
+
+
+def test_a_clock_that_was_set_back_by_a_minute_is_told(log: AuditLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Earlier(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return datetime.now(UTC) - timedelta(minutes=1)
+
+    turn(log)
+    monkeypatch.setattr(log_module, "datetime", Earlier)
+    log.append("asked", turn="u")
+    assert [fault[:37] for fault in log.verify()] == ["the clock was set back before event 4"]
 
 
 def test_an_older_copy_of_the_whole_folder_is_noticed_from_outside(log: AuditLog, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guardrails.audit import merkle
@@ -46,6 +46,7 @@ def test_roots_are_those_that_others_compute(size: int) -> None:
     assert merkle.tree_hash([leaf(data) for data in VECTORS[:size]]).hex() == ROOTS[size]
 
 
+@settings(deadline=None)
 @given(leaves)
 def test_a_tree_that_grows_has_the_root_of_the_definition(hashes: list[bytes]) -> None:
     edge: tuple[bytes, ...] = ()
@@ -55,6 +56,7 @@ def test_a_tree_that_grows_has_the_root_of_the_definition(hashes: list[bytes]) -
         assert len(edge) == (size + 1).bit_count()
 
 
+@settings(deadline=None)
 @given(leaves, st.data())
 def test_a_leaf_is_proved_where_it_is_and_nowhere_else(hashes: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(hashes) - 1))
@@ -78,6 +80,7 @@ def test_a_leaf_is_proved_where_it_is_and_nowhere_else(hashes: list[bytes], data
         assert not merkle.included(hashes[index], index, len(hashes), changed, whole)
 
 
+@settings(deadline=None)
 @given(leaves, st.data())
 def test_a_tree_is_proved_to_begin_with_an_earlier_one_and_with_no_other(
     hashes: list[bytes], data: st.DataObject

@@ -228,7 +228,7 @@ def test_signatures_verify_as_in_the_standard(key: str, message: str, signature:
         assert not verify(known, said, by[:32] + scalar.to_bytes(32, "little"))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(max_size=40))
 def test_what_the_product_signs_verifies_in_plain_python(secret: bytes, message: bytes) -> None:
     key = Ed25519PrivateKey.from_private_bytes(secret)
@@ -238,7 +238,7 @@ def test_what_the_product_signs_verifies_in_plain_python(secret: bytes, message:
     assert not verifier.signed(public, message, changed)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(values)
 def test_canonical_json_is_that_of_the_standard(value: object) -> None:
     written = verifier.canonical(value)
