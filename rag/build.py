@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from guardrails.audit import erase
-from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk
 from guardrails.checks import Checks
 from guardrails.encoder import Encoder
@@ -45,6 +44,7 @@ from rag.ingest.ingest import Ingestion, embedded_text
 from rag.library import Library
 from rag.pages import Pages
 from rag.purge import Purge
+from rag.record import open_log
 from rag.screen import instructing
 from rag.settings import Settings
 
@@ -273,7 +273,7 @@ class Candor:
 
         if self._answers:
             run("Writing model", self.model)
-        log = AuditLog(state / "audit.sqlite")
+        log = open_log(self.settings)
         memory = Memory(state / "conversations.sqlite", log.keys)
         self._closers += [catalogue.close, log.close, memory.close, self._close_model]
         ingestion = Ingestion(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from guardrails.audit.signing import LogError
 from rag import cli_print
 from rag.build import Candor, quiet, samples
 from rag.cli_audit import audit
@@ -109,7 +110,7 @@ def main() -> None:
     quiet()
     try:
         app()
-    except CandorError as error:
+    except (CandorError, LogError) as error:
         cli_print.complain(str(error))
         sys.exit(2)
     except Exception as error:  # noqa: BLE001 - what it says itself may quote a document

@@ -9,12 +9,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from guardrails.audit import erase
+from guardrails.audit import erase, verifier
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewDesk, ReviewError
+from guardrails.audit.signing import LogError
+from guardrails.audit.signing import verify as verify_signature
+from guardrails.audit.verifier import Report, Unusable, lines_of, public_key, verify_export
 from rag import cli_print
 from rag.access import LOCAL_READER, actor
 from rag.errors import CandorError
+from rag.record import log_file, open_log
 from rag.settings import load as load_settings
 
 audit = typer.Typer(help="Read, export and verify the record of what was asked, found and shown.", no_args_is_help=True)
@@ -57,33 +61,68 @@ def export(
     ] = None,
     settings: SettingsFile = None,
 ) -> None:
-    """Export every event as one line of JSON, with the hashes that prove it. Personal data is redacted.
+    """Export a signed statement, then every event as one line of JSON. Personal data is redacted.
 
     What answers and passages quote of documents stays sealed: it is read here, until it is erased.
     """
-    with _log(settings) as log:
+    with _log(settings) as log, _told():
         if to is None:
             for line in log.export():
                 cli_print.say(line)
             return
         try:
             with to.open("w", encoding="utf-8") as file:
-                count = sum(1 for line in log.export() if file.write(line + "\n"))
+                count = sum(1 for line in log.export() if file.write(line + "\n")) - 1
         except OSError as error:
             raise CandorError(f"cannot write {to}: {error.strerror}") from None
     cli_print.say(f"{count} events written to {to}")
 
 
 @audit.command()
-def verify(settings: SettingsFile = None) -> None:
-    """Check the chain of events. Exit status 0 when it holds, 1 when something was changed, moved or removed."""
-    with _log(settings) as log:
-        wrong, count = log.verify(), log.count()
-    for fault in wrong:
-        cli_print.complain(fault)
-    if wrong:
-        raise typer.Exit(1)
-    cli_print.say(f"The chain of {count} events holds. (Removal of the newest events alone would not show.)")
+def verify(
+    checkpoints: Annotated[
+        Path | None,
+        typer.Option(help="The file of checkpoints in the second place; as set unless given.", show_default=False),
+    ] = None,
+    export: Annotated[Path | None, typer.Option(help="Verify this export, not the log.", show_default=False)] = None,
+    public_key: Annotated[
+        Path | None, typer.Option(help="The key that must have signed; that of this installation unless given.")
+    ] = None,
+    settings: SettingsFile = None,
+) -> None:
+    """Compare the log, or an export of it, with what was signed, here and in the second place.
+
+    Exit status 0 when all of it holds, 1 when something was changed, moved or removed, or the clock was set back. Turns
+    that were begun and not closed are listed; they change no status.
+    """
+    with _told():
+        key = _public_key(public_key) if public_key else None
+        if export and key and checkpoints:  # an auditor has no installation
+            report = _of_export(export, checkpoints, key)
+        else:
+            with _log(settings) as log:
+                place = checkpoints or log.seals.second_place
+                report = _of_export(export, place, key or log.seals.key.public) if export else log.examine(key, place)
+    _tell(report)
+
+
+@audit.command()
+def key(settings: SettingsFile = None) -> None:
+    """Print the public key that verifies the log. Whoever verifies should have got it early, and not from the log."""
+    with _log(settings) as log, _told():
+        cli_print.say(log.seals.key.pem().strip())
+
+
+@audit.command("verifier")
+def verifier_(
+    to: Annotated[Path, typer.Option("--to", help="A file.")] = Path("verifier.py"),
+) -> None:
+    """Write the verifier: one file that needs only Python, an export, the checkpoints and the public key."""
+    try:
+        to.write_text(Path(verifier.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    except OSError as error:
+        raise CandorError(f"cannot write {to}: {error.strerror}") from None
+    cli_print.say(f"python {to} EXPORT CHECKPOINTS --public-key KEY")
 
 
 @audit.command()
@@ -110,20 +149,45 @@ def unhold(
     cli_print.say(f"{source} is on legal hold no longer; {what}.")
 
 
+def _public_key(path: Path) -> bytes:
+    try:
+        return public_key(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CandorError(f"cannot read {path}: {type(error).__name__}") from None
+
+
+def _of_export(export: Path, checkpoints: Path, key: bytes) -> Report:
+    try:
+        with export.open(encoding="utf-8", errors="surrogateescape") as lines:
+            return verify_export(lines, lines_of(checkpoints), key, verify_signature)
+    except OSError as error:
+        raise CandorError(f"cannot read {export} or {checkpoints}: {error.strerror}") from None
+
+
+def _tell(report: Report) -> None:
+    for told in report.open_turns:
+        cli_print.note(told)
+    for fault in report.faults:
+        cli_print.complain(fault)
+    if report.faults:
+        raise typer.Exit(1)
+    cli_print.say(f"The log holds: {report.events} events, {report.checkpoints} checkpoints.")
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     try:
         yield
-    except ReviewError as error:
+    except (ReviewError, LogError, Unusable) as error:
         raise CandorError(str(error)) from None
 
 
 @contextmanager
 def _log(settings: Path | None) -> Iterator[AuditLog]:
-    path = load_settings(settings).state / "audit.sqlite"
-    if not path.exists():
-        raise CandorError(f"there is no log at {path} yet; it begins with the first question")
-    log = AuditLog(path)
+    chosen = load_settings(settings)
+    if not log_file(chosen).exists():
+        raise CandorError(f"there is no log at {log_file(chosen)} yet; it begins with the first question")
+    log = open_log(chosen)
     try:
         yield log
     finally:

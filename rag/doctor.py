@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guardrails.audit.alarms import guard_alarms
-from guardrails.audit.log import AuditLog
+from guardrails.audit.signing import LogError
 from guardrails.policy import PolicyError
 from guardrails.policy import load as load_policy
 from rag import alarms
@@ -17,7 +17,8 @@ from rag.build import Candor
 from rag.errors import CandorError
 from rag.generation.models import NONE
 from rag.installed import model_files
-from rag.settings import Settings
+from rag.record import log_file, open_log
+from rag.settings import Audit, Settings
 from rag.types import Done, Sentence
 
 EXAMPLE = "# Kitchen rules\n\nThe dishwasher on the third floor starts at 17:30. Its programme takes two hours.\n"
@@ -36,20 +37,21 @@ class Finding:
 def examine(settings: Settings) -> Iterator[Finding]:
     """Look at the record and the policy, then try the parts in the order in which an answer needs them."""
     yield from _try("settings", lambda: f"state folder {settings.state}")
-    yield from _try("audit log", lambda: _log(settings.state))
-    yield from _try("guard checks", lambda: _checks(settings.state))
+    yield from _try("audit log", lambda: _log(settings))
+    yield from _try("guard checks", lambda: _checks(settings))
     yield from _try("policy", lambda: _policy(settings))
     for file in model_files():
         yield Finding(f"model {file.name}", file.sound, file.problem or "SHA-256 as it should be")
     with tempfile.TemporaryDirectory(prefix="candor-doctor-") as folder:
-        candor = Candor(settings.model_copy(update={"state": Path(folder) / "state"}))
+        trial = settings.model_copy(update={"state": Path(folder) / "state", "audit": Audit()})
+        candor = Candor(trial)
         yield from _try("parts", lambda: _load(candor))
         if candor.startup.ready:
             yield from _try("ingestion", lambda: _ingest(candor, Path(folder)))
             yield from _try("personal data guard", lambda: _personal_data(candor))
             yield from _try("answer", lambda: _answer(candor))
             yield _writing_model(candor)
-            yield from _try("record of that answer", lambda: _log(Path(folder) / "state"))
+            yield from _try("record of that answer", lambda: _log(trial))
         candor.close()
 
 
@@ -69,23 +71,25 @@ def _load(candor: Candor) -> str:
     return ", ".join(f"{step.name.lower()} {step.seconds:.1f} s" for step in candor.startup.steps())
 
 
-def _log(state: Path) -> str:
-    if not (state / "audit.sqlite").exists():
+def _log(settings: Settings) -> str:
+    if not log_file(settings).exists():
         return "none yet"
-    log = AuditLog(state / "audit.sqlite")
+    log = open_log(settings)
     try:
-        wrong = log.verify()
+        report = log.examine()
+    except LogError as error:
+        raise CandorError(str(error)) from None
     finally:
         log.close()
-    if wrong:
-        raise CandorError(f"{len(wrong)} faults; the first: {wrong[0]}; see candor audit verify")
-    return "the chain of events holds"
+    if report.faults:
+        raise CandorError(f"{len(report.faults)} faults; the first: {report.faults[0]}; see candor audit verify")
+    return f"it holds: {report.events} events, {report.checkpoints} checkpoints"
 
 
-def _checks(state: Path) -> str:
-    if not (state / "audit.sqlite").exists():
+def _checks(settings: Settings) -> str:
+    if not log_file(settings).exists():
         return "none yet"
-    log = AuditLog(state / "audit.sqlite")
+    log = open_log(settings)
     try:
         told = alarms.of_guards(guard_alarms(log))
     finally:

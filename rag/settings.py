@@ -100,6 +100,16 @@ class Guards(Part):
     seconds: float = Field(10.0, gt=0, le=120, description="a check that takes longer counts as failed")
 
 
+class Audit(Part):
+    checkpoints: str = Field(
+        "",
+        description="a folder that checkpoints of the log are kept in too, best where whoever may write the state "
+        "folder cannot change them; empty: the state folder",
+    )
+    every_events: int = Field(100, ge=1, description="a checkpoint after at most so many events, besides each answer's")
+    every_minutes: float = Field(10.0, gt=0, description="with the first event after so long without a checkpoint")
+
+
 class Web(Part):
     host: str = "127.0.0.1"
     port: int = Field(7860, ge=1, le=65535)
@@ -118,6 +128,7 @@ class Settings(Part):
     retrieval: Retrieval = Retrieval()
     generation: Generation = Generation()
     guards: Guards = Guards()
+    audit: Audit = Audit()
     web: Web = Web()
 
 

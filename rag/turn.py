@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from guardrails.audit.keys import DocumentKey, Quoted
 from guardrails.audit.log import AuditLog
+from guardrails.audit.signing import LogError
 from guardrails.types import Action, Checked, Finding, GuardRun, Origin, Repair, Span, Status
 from rag.access import actor
 from rag.errors import NotRecorded
@@ -69,7 +70,7 @@ class Turn:
         try:
             self._keys = self._log.keys_of(passage.chunk.source for passage in passages)
             known = self._log.keys({id for message in said for id in message.rests_on})
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, LogError) as error:
             raise NotRecorded(f"nothing is shown: keys cannot be written ({type(error).__name__})") from None
         self._quotable = [(_bare(p.chunk.text), (self._keys[p.chunk.source],)) for p in passages]
         self._quotable += [(_bare(m.content), tuple(known[id] for id in m.rests_on)) for m in said]
@@ -227,7 +228,7 @@ class Turn:
             self._log.append(
                 kind, conversation=self.conversation, turn=self.id, actor=self._actor, facts=facts, payload=payload
             )
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, LogError) as error:
             raise NotRecorded(f"nothing more is shown: the record cannot be written ({type(error).__name__})") from None
 
 

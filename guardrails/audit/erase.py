@@ -99,9 +99,10 @@ def _destroyed(log: AuditLog, connection: Connection, document: bytes, actor: st
     """Destroy what is to be destroyed, unless it is on hold, and record it."""
     if keys.held_since(connection, document):
         return False
-    ids = keys.destroy(connection, document, _now())
+    now = _now()
+    ids = keys.destroy(connection, document, now)
     if ids:
-        log.write(connection, "erased", actor=actor, facts={"document": document.hex(), "keys": ids})
+        log.write(connection, "erased", actor=actor, facts={"document": document.hex(), "keys": ids, "done": now})
     return bool(ids)
 
 

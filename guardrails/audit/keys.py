@@ -185,6 +185,8 @@ def _opened(value: Mapping[str, Any], keys: Mapping[int, DocumentKey], belongs_t
     gone = [key.erased for key in own if key.erased]
     if gone:
         return Erased(min(gone)[:10])
+    if not all(isinstance(key.key, bytes) for key in own):  # a cell may hold another type: SQLite lets it
+        raise Unreadable("a key is none")
     text = unseal(base64.b64decode(value["sealed"]), combined([key.key for key in own]), belongs_to)
     return json.loads(text)
 

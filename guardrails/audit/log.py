@@ -1,20 +1,21 @@
-"""The audit log: one event per step, chained, on disk before anything is shown.
+"""The audit log: one event per step, on disk before anything is shown, in a tree whose root is signed.
 
-Two tables. ``events`` holds headers, which never hold personal data, and a chain of hashes over them. ``payloads``
-holds what was said, encrypted with a key of its own beside it. A header carries a commitment to its payload's
-ciphertext, so that a payload may be erased (key, salt and ciphertext together) and the chain still verifies. What
-quotes documents is sealed once more inside its payload, with the documents' keys; see ``keys.py``.
+Two tables. ``events`` holds headers, which never hold personal data; they are the leaves of a Merkle tree (RFC 6962).
+``payloads`` holds what was said, encrypted with a key of its own beside it. A header commits to its payload by a hash
+over a secret salt and the payload, so that key, salt and ciphertext may be erased together and the log still verifies.
+What quotes documents is sealed once more inside its payload, with the documents' keys; see ``keys.py``.
 
-The chain shows any changed, reordered or removed row, except removal of the newest ones and a complete rewrite.
+Any change shows: ``checkpoints.py`` says how the tree is signed, ``verify.py`` and ``verifier.py`` look.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,39 +23,25 @@ from types import MappingProxyType
 from typing import Any
 
 import rfc8785
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Column, Connection, Index, Integer, LargeBinary, MetaData, String, Table, func, select
+from sqlalchemy import Connection, func, inspect, select
 
+from guardrails.audit import checkpoints, storage
 from guardrails.audit import keys as document_keys
+from guardrails.audit.checkpoints import Checkpointing, Head, Seals, heads
 from guardrails.audit.keys import DocumentKey, Quoted
+from guardrails.audit.signing import LogError
+from guardrails.audit.storage import SALT_BYTES, decrypted, encrypted, events, payloads, place
+from guardrails.audit.verifier import Report, leaf
+from guardrails.audit.verify import examine
 from guardrails.database import fold, open_sqlite, writing
 from guardrails.sealed import Unreadable
 
-VERSION = 1  # of the envelope
-GENESIS = bytes(32)  # the hash before the first event
-SALT_BYTES = 16
+VERSION = 2  # of the envelope; events of version 1 were chained by hashes, and are carried along
+HEAD = "candor head"  # in the notes of a connection: the head that the transaction has come to
+PUT_EVENT, PUT_PAYLOAD = events.insert(), payloads.insert()  # built once: that takes as long as running them
 
-metadata = MetaData()
-events = Table(
-    "events",
-    metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("turn", String, nullable=False),  # kind and turn repeat the header, for look-ups; verify compares them
-    Column("header", LargeBinary, nullable=False),  # canonical JSON, RFC 8785
-    Column("hash", LargeBinary(32), nullable=False),
-    Index("events_by_turn", "turn", "seq"),
-    Index("events_by_kind", "kind", "seq"),
-)
-payloads = Table(
-    "payloads",
-    metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("key", LargeBinary(32), nullable=False),
-    Column("salt", LargeBinary(SALT_BYTES), nullable=False),
-    Column("ciphertext", LargeBinary, nullable=False),
-)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +51,7 @@ class Event:
     seq: int  # from 1, without gaps
     at: datetime
     # asked, searched, sentence, notice, failed, closed; reviewed; ingested, released, removed;
-    # erased, purged, held, unheld
+    # erased, purged, held, unheld; carried
     kind: str
     conversation: str
     turn: str
@@ -76,11 +63,16 @@ class Event:
 class AuditLog:
     """Appends events, reads them back. Safe under threads and processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, checkpointing: Checkpointing = Checkpointing()) -> None:  # noqa: B008 - frozen
         self.path = path
+        self.seals = Seals(path, checkpointing)
         self._engine = open_sqlite(path, durable=True)
-        metadata.create_all(self._engine)
-        document_keys.metadata.create_all(self._engine)
+        self._is_behind = True  # the second place may lack checkpoints
+        if not inspect(self._engine).has_table(heads.name):
+            with writing(self._engine) as connection:  # so that one process makes them
+                for tables in (storage, document_keys, checkpoints):
+                    tables.metadata.create_all(connection)
+        self._carry_over()
 
     def append(
         self,
@@ -107,9 +99,26 @@ class AuditLog:
         with self.writing() as connection:
             return self.write(connection, kind, conversation, turn, actor, facts or {}, payload or {})
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """One transaction, for an event and what it tells of."""
-        return writing(self._engine)
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """One transaction, for an event and what it tells of.
+
+        Raises:
+            LogError: the log cannot be carried on, or the second place lacks a checkpoint and cannot be written.
+        """
+        if self._is_behind:
+            self._copy()
+        with writing(self._engine) as connection:
+            connection.info.pop(HEAD, None)
+            yield connection
+            head = connection.info.pop(HEAD, None)
+            if head and self.seals.seal(connection, head):
+                self._is_behind = True
+        if head and self._is_behind:
+            try:
+                self._copy()
+            except LogError as error:  # this event is on disk; the next one is not taken
+                logger.error("%s", error)
 
     def write(
         self,
@@ -123,9 +132,9 @@ class AuditLog:
     ) -> int:
         """Record one event as part of a transaction; see ``append``."""
         key, salt = AESGCM.generate_key(256), os.urandom(SALT_BYTES)
-        ciphertext = _encrypted(_plain(payload, _place(turn, kind)), key, salt)
-        seq, previous = _last(connection)
-        seq += 1
+        plain = rfc8785.dumps(_plain(payload, place(turn, kind)))
+        head: Head = connection.info.get(HEAD) or self.seals.head(connection)
+        seq = head.seq + 1
         header = rfc8785.dumps(
             {
                 "version": VERSION,
@@ -136,13 +145,14 @@ class AuditLog:
                 "turn": turn,
                 "actor": actor,
                 "facts": _plain(facts),
-                "commitment": hashlib.sha256(salt + ciphertext).hexdigest(),
+                "commitment": hashlib.sha256(salt + plain).hexdigest(),
             }
         )
-        connection.execute(
-            events.insert().values(seq=seq, kind=kind, turn=turn, header=header, hash=link(previous, header))
-        )
-        connection.execute(payloads.insert().values(seq=seq, key=key, salt=salt, ciphertext=ciphertext))
+        row = {"seq": seq, "kind": kind, "turn": turn, "header": header, "hash": leaf(header)}
+        connection.execute(PUT_EVENT, row)
+        row = {"seq": seq, "key": key, "salt": salt, "ciphertext": encrypted(plain, key, salt)}
+        connection.execute(PUT_PAYLOAD, row)
+        connection.info[HEAD] = head.with_event(seq, header, kind)
         return seq
 
     def keys_of(self, sources: Iterable[str]) -> dict[str, DocumentKey]:
@@ -178,35 +188,39 @@ class AuditLog:
         return found[::-1] if newest else found
 
     def export(self) -> Iterator[str]:
-        """Every event as one line of JSON, with what is needed to verify the chain elsewhere.
+        """A signed statement of what is exported, then every event as one line of JSON; see ``verifier.py``.
 
         Quotations of documents stay sealed, so that they can be erased from an export as well.
         """
-        query = select(events.c.header, events.c.hash, payloads).outerjoin(payloads, payloads.c.seq == events.c.seq)
+        with writing(self._engine) as connection:  # so that no checkpoint is made meanwhile
+            newest, said = self.seals.head(connection).seq, self.seals.export(connection)
+        yield said
+        query = select(events, payloads).outerjoin(payloads, payloads.c.seq == events.c.seq)
         with self._engine.connect() as connection:
-            for header, hashed, _, key, salt, ciphertext in connection.execute(query.order_by(events.c.seq)):
-                line = {"header": json.loads(header), "hash": hashed.hex()}
-                line["payload"] = None if key is None else _decrypted(key, salt, ciphertext)
-                line["salt"], line["ciphertext"] = ("", "") if key is None else (salt.hex(), ciphertext.hex())
-                yield json.dumps(line, ensure_ascii=False)
+            for row in connection.execute(query.where(events.c.seq <= newest).order_by(events.c.seq)):
+                yield json.dumps(_exported(*row), ensure_ascii=False)
+
+    def examine(self, key: bytes | None = None, second_place: Path | None = None) -> Report:
+        """What is wrong with the log, and which turns were not closed.
+
+        Args:
+            key: the public key; that of the installation unless given.
+            second_place: a file of checkpoints; the one that is written unless given.
+
+        Raises:
+            LogError: there is no public key.
+        """
+        second_place = second_place or self.seals.second_place
+        if not (key or self.seals.key_file.exists() or self.count() or second_place.exists()):
+            return Report()  # nothing was ever recorded
+        return examine(self._engine, key or self.seals.key.public, second_place)
 
     def verify(self) -> list[str]:
-        """What is wrong with the log, one plain sentence each; empty when the chain holds."""
-        wrong: list[str] = []
-        previous, expected = GENESIS, 0
-        erased: set[int] = set()  # keys of documents whose destruction was recorded
-        query = select(events, payloads.c.key, payloads.c.salt, payloads.c.ciphertext)
-        with self._engine.connect() as connection:
-            ring = document_keys.keyring(connection)
-            joined = query.outerjoin(payloads, payloads.c.seq == events.c.seq).order_by(events.c.seq)
-            for row in connection.execute(joined):
-                expected += 1
-                wrong += _faults(row, expected, previous, ring, erased)
-                previous, expected = _bytes(row.hash), row.seq
-            strays = connection.scalars(select(payloads.c.seq).where(payloads.c.seq.not_in(select(events.c.seq))))
-            wrong += [f"payload {seq} belongs to no event" for seq in strays]
-        gone = [key.id for key in ring.values() if key.erased and key.id not in erased]
-        return wrong + [f"key {id} of a document was destroyed, and no erasure was recorded" for id in gone]
+        """What is wrong with the log, one plain sentence each; empty when all of it holds."""
+        try:
+            return self.examine().faults
+        except LogError as error:
+            return [str(error)]
 
     def count(self) -> int:
         """How many events there are."""
@@ -216,67 +230,30 @@ class AuditLog:
     def close(self) -> None:
         self._engine.dispose()
 
+    def _copy(self) -> None:
+        with writing(self._engine) as connection:  # so that one process copies at a time
+            self.seals.copy(connection)
+        self._is_behind = False
 
-def link(previous: bytes, header: bytes) -> bytes:
-    """The hash that chains a header to the one before it: SHA-256 over both."""
-    return hashlib.sha256(b"candor event\0" + previous + header).digest()
+    def _carry_over(self) -> None:
+        """Take the events of version 1 into the tree, and seal the end of their chain by an event of its own.
 
-
-def _bytes(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
-def _last(connection: Connection) -> tuple[int, bytes]:
-    row = connection.execute(select(events.c.seq, events.c.hash).order_by(events.c.seq.desc()).limit(1)).first()
-    return (row.seq, row.hash) if row else (0, GENESIS)
-
-
-def _faults(row: Any, expected: int, previous: bytes, ring: Mapping[int, DocumentKey], erased: set[int]) -> list[str]:
-    """What is wrong with one event.
-
-    Args:
-        ring: the keys of documents.
-        erased: is told which of them were destroyed, as far as this event says so.
-    """
-    wrong = []
-    if row.seq != expected:
-        wrong.append(f"event {expected} is missing")
-    try:
-        header = json.loads(row.header)
-        if (row.seq, row.kind, row.turn) != (header["seq"], header["kind"], header["turn"]):
-            wrong.append(f"event {row.seq} does not agree with its header")
-        if row.ciphertext is None:
-            wrong.append(f"the payload of event {row.seq} is gone, and no erasure was recorded")
-        elif hashlib.sha256(row.salt + row.ciphertext).hexdigest() != header["commitment"]:
-            wrong.append(f"the payload of event {row.seq} was changed")
-        elif (payload := _decrypted(row.key, row.salt, row.ciphertext)) is None:
-            wrong.append(f"the key of event {row.seq} was changed")
-        else:
-            document_keys.opened(payload, ring, _place(row.turn, row.kind))
-        if row.kind == "erased":
-            erased.update(header["facts"]["keys"])
-    except Unreadable:
-        wrong.append(f"a quotation of event {row.seq} does not open: the key of a document was changed or removed")
-    except (ValueError, KeyError, TypeError):
-        wrong.append(f"the header or payload of event {row.seq} cannot be read")
-    # A cell may have become text where bytes were written: SQLite lets it.
-    if link(previous, _bytes(row.header)) != row.hash:
-        wrong.append(f"event {row.seq} was changed, or an event before it was changed, moved or removed")
-    return wrong
-
-
-def _encrypted(payload: Any, key: bytes, salt: bytes) -> bytes:
-    # A key is used once, so that a nonce taken from the salt is as good as any.
-    return AESGCM(key).encrypt(salt[:12], rfc8785.dumps(payload), None)
-
-
-def _decrypted(key: bytes, salt: bytes, ciphertext: bytes) -> dict[str, Any] | None:
-    """The payload; None when key, salt and ciphertext do not belong together."""
-    try:
-        payload: dict[str, Any] = json.loads(AESGCM(key).decrypt(salt[:12], ciphertext, None))
-    except (InvalidTag, ValueError):
-        return None
-    return payload
+        Their chain stays, and is verified as before.
+        """
+        with self._engine.connect() as connection:
+            newest = connection.scalar(select(events.c.header).order_by(events.c.seq.desc()).limit(1))
+            if newest is None or connection.scalar(select(heads.c.id)):
+                return
+        if json.loads(newest)["version"] != 1 or self.seals.second_place.exists():
+            return  # the head was removed: nothing more is recorded, and ``verify`` tells
+        with self.writing() as connection:
+            head = self.seals.head(connection)
+            if head.size:
+                return  # another process was first
+            for row in connection.execute(select(events).order_by(events.c.seq)):
+                head = head.with_event(row.seq, row.header, row.kind)
+            connection.info[HEAD] = head
+            self.write(connection, "carried", facts={"events": head.size, "chain": row.hash.hex()})
 
 
 def _event(header: bytes, key: bytes | None, salt: bytes, ciphertext: bytes) -> Event:
@@ -289,21 +266,42 @@ def _event(header: bytes, key: bytes | None, salt: bytes, ciphertext: bytes) -> 
         values["turn"],
         values["actor"],
         values["facts"],
-        None if key is None else _decrypted(key, salt, ciphertext),
+        None if key is None else _loaded(decrypted(key, salt, ciphertext)),
     )
 
 
 def _opened(event: Event, ring: Mapping[int, DocumentKey]) -> Event:
     """The event with its quotations open; erased as a whole where they do not open: ``verify`` says why."""
     try:
-        return replace(event, payload=document_keys.opened(event.payload, ring, _place(event.turn, event.kind)))
+        return replace(event, payload=document_keys.opened(event.payload, ring, place(event.turn, event.kind)))
     except Unreadable:
         return replace(event, payload=None)
 
 
-def _place(turn: str, kind: str) -> str:
-    """What a quotation belongs to."""
-    return f"{turn}\0{kind}"
+def _loaded(plain: bytes | None) -> dict[str, Any] | None:
+    """The payload; None where it does not open."""
+    payload: dict[str, Any] | None = None if plain is None else json.loads(plain)
+    return payload
+
+
+def _exported(
+    seq: int,
+    kind: str,
+    turn: str,
+    header: bytes,
+    hash: bytes,
+    _: int | None,
+    key: bytes | None,
+    salt: bytes,
+    text: bytes,
+) -> dict[str, Any]:
+    """One event as a line of an export has it, with what its header commits to."""
+    values = json.loads(header)
+    line = {"header": values, "hash": hash.hex(), "payload": None, "salt": "", "ciphertext": ""}
+    if key is not None:
+        line |= {"payload": _loaded(decrypted(key, salt, text)), "salt": salt.hex()}
+        line["ciphertext"] = text.hex() if values["version"] == 1 else ""
+    return line
 
 
 def _plain(value: Any, place: str = "") -> Any:

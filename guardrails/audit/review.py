@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from guardrails.audit.alarms import CHECKING, GuardAlarm, guard_alarms
 from guardrails.audit.keys import Erased
 from guardrails.audit.log import AuditLog, Event
+from guardrails.audit.signing import LogError
 from guardrails.gate import CheckFailed, Gate, redact
 from guardrails.types import Action, Finding, GuardRun, Origin, Span
 
@@ -159,7 +160,8 @@ class ReviewDesk:
         """Record a verdict, with its reason.
 
         Raises:
-            ReviewError: there is no such turn, no such verdict, or no reason; or the reason cannot be checked.
+            ReviewError: there is no such turn, no such verdict, or no reason; the reason cannot be checked, or the
+                verdict not recorded.
         """
         self.record(turn, actor)
         if verdict not in VERDICTS:
@@ -169,7 +171,10 @@ class ReviewDesk:
         if len(reason) > LONGEST_REASON:
             raise ReviewError(f"a reason has at most {LONGEST_REASON} characters")
         payload = {"reason": self._redacted(reason.strip())}
-        self._log.append("reviewed", turn=turn, actor=actor.id, facts={"verdict": verdict}, payload=payload)
+        try:
+            self._log.append("reviewed", turn=turn, actor=actor.id, facts={"verdict": verdict}, payload=payload)
+        except LogError as error:
+            raise ReviewError(str(error)) from None
 
     def _redacted(self, reason: str) -> str:
         if self._gate is None:

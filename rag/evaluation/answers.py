@@ -19,6 +19,7 @@ from rag.build import Candor, samples
 from rag.errors import DataError
 from rag.evaluation.rows import read_rows
 from rag.evaluation.trial import OnProgress, elsewhere, messages, sample, trial_in, unseen
+from rag.record import open_log
 from rag.settings import Settings
 from rag.types import Document, Done, Message, Sentence, Shown
 
@@ -155,7 +156,7 @@ def ask(candor: Candor, row: Row, conversation: str) -> Said:
         pieces.append(piece)
     seconds = time.perf_counter() - begun
     done = next(piece for piece in reversed(pieces) if isinstance(piece, Done))
-    with closing(AuditLog(candor.settings.state / "audit.sqlite")) as log:
+    with closing(open_log(candor.settings)) as log:
         kept = _Kept.of(log, done.turn)
     sentences = tuple(piece for piece in pieces if isinstance(piece, Sentence))
     guard = next(guard for guard in candor.assistant.parts.gate().checks.guards if guard.name == "grounding")

@@ -20,7 +20,7 @@ from rag.index.store import VectorStore
 from rag.ingest.files import File
 from rag.ingest.ingest import Ingestion, Read
 from rag.ingest.split import split
-from rag.settings import Settings
+from rag.settings import Audit, Settings
 from rag.types import Document, Message
 
 T = TypeVar("T")
@@ -80,7 +80,7 @@ def elsewhere(settings: Settings) -> Iterator[Settings]:
     """The same settings with a temporary state folder, and vectors in it rather than on a server."""
     with TemporaryDirectory(prefix="candor-", ignore_cleanup_errors=True) as folder:
         retrieval = settings.retrieval.model_copy(update={"chroma_url": ""})
-        yield settings.model_copy(update={"state": Path(folder), "retrieval": retrieval})
+        yield settings.model_copy(update={"state": Path(folder), "retrieval": retrieval, "audit": Audit()})
 
 
 def messages(row: Mapping[str, Any], path: Path) -> tuple[Message, ...]:

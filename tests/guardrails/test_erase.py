@@ -13,6 +13,7 @@ from guardrails.audit import erase
 from guardrails.audit.keys import DESTROYED, Erased, Quoted
 from guardrails.audit.log import AuditLog
 from guardrails.audit.review import ReviewError
+from guardrails.audit.storage import encrypted, payloads
 from guardrails.database import writing
 from rag.cli import app
 
@@ -142,10 +143,29 @@ def test_everything_that_is_no_longer_there_is_erased_at_once(log: AuditLog) -> 
 
 
 @pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE document_keys SET key = randomblob(32)",
+        "UPDATE erasures SET done = NULL",
+        "UPDATE erasures SET done = '2026-01-01'",
+        "DELETE FROM erasures",
+        "DELETE FROM document_keys",
+    ],
+)
+def test_an_erasure_that_was_taken_back_is_noticed(log: AuditLog, statement: str) -> None:
+    quote(log, "a.md")
+    erase.erase(log, "a.md", "anna")
+    with writing(log._engine) as connection:
+        connection.execute(text(statement))
+    assert "key 1 of a document is not as the record of its erasure says" in log.verify()
+
+
+@pytest.mark.parametrize(
     ("statement", "fault"),
     [
         ("UPDATE document_keys SET key = zeroblob(32)", "does not open"),
         ("DELETE FROM document_keys", "does not open"),
+        ("UPDATE document_keys SET key = 'text'", "does not open"),
         ("INSERT INTO erasures VALUES (1, '2026-01-01', '2026-01-01')", "no erasure was recorded"),
     ],
 )
@@ -155,6 +175,15 @@ def test_a_key_that_was_destroyed_without_a_record_is_noticed(log: AuditLog, sta
         connection.execute(text(statement))
     assert [line for line in log.verify() if fault in line]
     assert read(log)[0] is None or isinstance(read(log)[0], Erased)
+
+
+@pytest.mark.parametrize("payload", [b"no JSON", b'{"quoted":{"keys":[1],"sealed":5}}', b'{"keys":5,"sealed":""}'])
+def test_a_payload_that_makes_no_sense_is_a_fault_and_no_crash(log: AuditLog, payload: bytes) -> None:
+    quote(log, "a.md")
+    key, salt = bytes(32), bytes(16)
+    with writing(log._engine) as connection:
+        connection.execute(payloads.update().values(key=key, salt=salt, ciphertext=encrypted(payload, key, salt)))
+    assert log.verify() == ["the payload of event 1 was changed", "the payload of event 1 cannot be read"]
 
 
 def test_a_key_that_cannot_be_destroyed_is_not_recorded_as_erased(log: AuditLog) -> None:

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from guardrails.audit.alarms import guard_alarms
+from guardrails.audit.signing import LogError
 from guardrails.encoder import Encoder
 from guardrails.grounding.guard import GroundingGuard
 from guardrails.pii.guard import PiiGuard
@@ -115,7 +116,12 @@ def test_a_missing_model_withholds_what_it_should_have_judged(house: House, guar
 
 @pytest.mark.parametrize("kind", ["asked", "searched", "sentence", "notice", "closed"])
 @pytest.mark.parametrize(
-    "fault", [OSError(28, "No space left on device"), OperationalError("", {}, Exception("locked"))]
+    "fault",
+    [
+        OSError(28, "No space left on device"),
+        OperationalError("", {}, Exception("locked")),
+        LogError("checkpoints of the log cannot be kept"),
+    ],
 )
 def test_a_full_disk_or_a_locked_log_stops_the_answer_before_it_is_shown(
     house: House, kind: str, fault: Exception, monkeypatch: pytest.MonkeyPatch
