@@ -111,6 +111,11 @@ class Given:
     def by_id(self) -> dict[str, Source]:
         return {source.evidence.id: source for source in self.sources}
 
+    @property
+    def decides_only(self) -> bool:
+        """Whether the model only says if the sources answer, and they are quoted then."""
+        return self.model is not None and relevance([s.passage for s in self.sources]) < self.model.worded_from
+
 
 class Assistant:
     """Answers questions from the index. One instance serves every reader."""
@@ -242,7 +247,7 @@ class Assistant:
     def _write_or_quote(self, given: Given) -> Iterator[Shown]:
         """The model's sentences that survive the gate; the documents' own when none does."""
         turn = given.turn
-        quotes_only = given.cautious or self._parts.settings.generation.model == NONE
+        quotes_only = given.cautious or given.decides_only or self._parts.settings.generation.model == NONE
         broken = given.model is None and not quotes_only
         try:
             declined = yield from self._write(given)
@@ -272,6 +277,8 @@ class Assistant:
         for cut in draft.sentences():
             if declines(cut.text):
                 return True
+            if given.decides_only:
+                return False
             around = replace(given.context, before=(cut.before + put)[-BEFORE:], after=cut.after)
             part = Part(cut.text, given.gate.sentence(cut.text, around))
             if claims_nothing(part.checked):
@@ -383,4 +390,4 @@ def _advice(question: Checked) -> list[str]:
 def _why_quoted(given: Given, *, quotes_only: bool, broken: bool) -> str:
     if given.cautious:
         return QUOTED_CAUTIOUS
-    return QUOTED if quotes_only else QUOTED_DOWN if broken else QUOTED_UNSUPPORTED
+    return QUOTED_DOWN if broken else QUOTED if quotes_only else QUOTED_UNSUPPORTED

@@ -135,7 +135,7 @@ class Inside:
 class Breaking:
     """A model that raises what it was told."""
 
-    name, inside, rules = "breaking:test", True, RULES
+    name, inside, rules, worded_from = "breaking:test", True, RULES, 0.0
 
     def __init__(self, words: str) -> None:
         self._words = words

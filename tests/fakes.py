@@ -23,6 +23,7 @@ class ScriptedModel:
         self.name = "scripted:test"
         self.inside = inside
         self.rules = RULES
+        self.worded_from = 0.0
         self.replies = list(replies)
         self.breaks_after = breaks_after
         self.told: list[str] = []

@@ -163,7 +163,7 @@ class TimedModel:
     """A model, the seconds spent waiting for its words, and when they came."""
 
     def __init__(self, model: ChatModel) -> None:
-        self.name, self.inside, self.rules = model.name, model.inside, model.rules
+        self.name, self.inside, self.rules, self.worded_from = model.name, model.inside, model.rules, model.worded_from
         self.seconds = 0.0
         self.arrivals: list[tuple[float, int]] = []  # of the latest reply: when, and how many characters by then
         self._model = model
@@ -171,7 +171,7 @@ class TimedModel:
     def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         self.arrivals = []
         written = 0
-        with closing(self._model.stream(turns)) as pieces:  # type: ignore[type-var]  # it is a generator
+        with closing(self._model.stream(turns, relevance)) as pieces:  # type: ignore[type-var]  # it is a generator
             while True:
                 begun = time.perf_counter()
                 piece = next(pieces, None)

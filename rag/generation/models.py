@@ -25,6 +25,10 @@ REFUSAL = "NOT"
 REFUSED_BY = 8.0
 ANSWERED_FROM = 0.4
 
+# Where what was found is less relevant than this, the question is put in other words than the documents, and the taught
+# model reads it wrong more often than right. It then only says whether the sources answer, and they are quoted (28).
+WORDED_FROM = 0.5
+
 NONE = "none"  # answers are quotations
 
 
@@ -34,6 +38,7 @@ class ChatModel(Protocol):
     name: str  # for the record, e.g. "embedded:SmolLM2-135M-Instruct"
     inside: bool  # runs in a process of ours: what it is told does not leave
     rules: str  # what it is told before the sources
+    worded_from: float  # relevance from which its wording is used; below, it only says whether the sources answer
 
     def stream(self, turns: Sequence[Turn], relevance: float = 1.0) -> Iterator[str]:
         """Write the next turn, piece by piece. Closing the iterator stops the writing.
@@ -55,6 +60,7 @@ class LangChainModel:
     """A chat model behind LangChain's interface."""
 
     inside = False
+    worded_from = 0.0
 
     def __init__(self, name: str, chat: Any, rules: str = RULES) -> None:
         self.name = name
@@ -76,6 +82,7 @@ class EmbeddedModel:
     def __init__(self, server: EmbeddedServer, settings: Generation) -> None:
         self.name = f"embedded:{server.name}"
         self.rules = _rules(settings, trained=server.trained)
+        self.worded_from = WORDED_FROM if server.trained else 0.0
         self._server = server
         self._settings = settings
 

@@ -30,7 +30,7 @@ class SlowGuard:
 
 
 class SlowModel:
-    name, inside, rules = "scripted:slow", True, ""
+    name, inside, rules, worded_from = "scripted:slow", True, "", 0.0
 
     def __init__(self) -> None:
         self.closed = False

@@ -29,6 +29,7 @@ from rag.assistant import (
     Assistant,
 )
 from rag.errors import AnswerFailed, NotRecorded
+from rag.generation.prompt import NOT_ANSWERED
 from rag.generation.turns import Turn
 from rag.types import Done, Passage, Reader, Sentence, Shown
 from tests.fakes import BrokenGuard, ScriptedModel
@@ -102,6 +103,19 @@ def test_without_a_model_by_choice_nothing_is_called_missing(house: House) -> No
     settings = house.parts.settings.model_copy(update={"generation": generation})
     shown = House(replace(house.parts, settings=settings), house.log).ask(LEAVE, None)
     assert (outcome(shown), notices(shown)) == ("quoted", [QUOTED])
+
+
+def test_far_from_the_documents_the_model_decides_and_they_answer(house: House) -> None:
+    model = ScriptedModel(GOOD, NOT_ANSWERED, GOOD)
+    model.worded_from = 1.1  # above any relevance
+    shown = house.ask(LEAVE, model)
+    sentences = [piece for piece in shown if isinstance(piece, Sentence)]
+    assert (outcome(shown), notices(shown)) == ("quoted", [QUOTED])
+    assert sentences
+    assert all(sentence.quoted for sentence in sentences)
+    assert outcome(house.ask(LEAVE, model)) == "refused"
+    model.worded_from = 0.0
+    assert outcome(house.ask(LEAVE, model)) == "answered"
 
 
 def test_a_model_that_breaks_off_costs_the_wording_not_the_answer(house: House) -> None:

@@ -15,11 +15,10 @@ from rag.errors import ModelError
 from rag.generation import embedded
 from rag.generation.embedded import ADAPTER, EmbeddedServer, verified_adapter
 from rag.generation.prompt import SHORT
-from rag.generation.training.adapter import permuted, unpermuted
+from rag.generation.training.adapter import permuted
 from rag.generation.training.examples import told
 from rag.generation.training.lora import TOGETHER, Tokens, batches, slope
 from rag.generation.training.questions import SETS, kept_aside, questions, read
-from rag.generation.training.staff import staff_documents, staff_questions
 from rag.generation.training.staged import staged
 from rag.types import Message
 from tests.fakes import ScriptedModel
@@ -54,30 +53,6 @@ def test_staged_answers_stand_in_their_documents(seed: int) -> None:
             assert not any(sentence.strip(" -\n") in one.question for sentence in sentences([one.document.text]))
 
 
-def test_staff_answers_stand_in_their_documents() -> None:
-    asked = [*staff_questions(), *staff_questions(aside=True)]
-    assert len(asked) > 300
-    for one in asked:
-        numbers = {word.strip(".,;:%()€£$") for answer in one.answers for word in answer.split() if word[0].isdigit()}
-        assert all(number in one.contexts[0] for number in numbers), one.question
-
-
-def test_staff_questions_kept_aside_are_of_other_documents() -> None:
-    trained, aside = ({one.title for one in staff_questions(aside=aside)} for aside in (False, True))
-    assert trained
-    assert aside
-    assert not trained & aside
-
-
-def test_staff_ask_nothing_about_the_sample_documents() -> None:
-    """The sample documents' questions measure the writer: no document or question of theirs may be trained on."""
-    corpus = Path(__file__).parents[2] / "corpus"
-    lines = (corpus / "questions.jsonl").read_text(encoding="utf-8").strip().split("\n")
-    asked = {json.loads(line)["question"].casefold() for line in lines}
-    assert not asked & {one.question.casefold() for one in staff_questions()}
-    assert not any("orrin" in document.text.casefold() for document in staff_documents())
-
-
 def test_batches_hold_every_example_once_and_stay_small() -> None:
     draw = random.Random(1)  # noqa: S311
     tokens = [Tokens([1] * draw.randint(50, 600), [2] * draw.randint(2, 90)) for _ in range(200)]
@@ -95,11 +70,6 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
 def test_halves_of_heads_are_interleaved() -> None:
     rows = np.arange(8, dtype=np.float32)[:, None]  # two heads of four: (0 1 | 2 3), (4 5 | 6 7)
     assert permuted(rows, 2)[:, 0].tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
-
-
-def test_the_order_of_halves_is_restored() -> None:
-    rows = np.random.default_rng(1).normal(size=(24, 3))
-    assert np.array_equal(unpermuted(permuted(rows, 3), 3), rows)
 
 
 def test_the_writer_tells_the_model_what_it_was_trained_on(house: House) -> None:

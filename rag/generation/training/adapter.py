@@ -1,4 +1,4 @@
-"""Writes LoRA weights as llama.cpp reads them, and reads them back."""
+"""Writes LoRA weights as llama.cpp reads them."""
 
 from __future__ import annotations
 
@@ -51,28 +51,7 @@ def write(path: Path, weights: Mapping[str, np.ndarray], alpha: float, heads: in
     writer.close()
 
 
-def read(path: Path, heads: int, key_heads: int) -> dict[str, np.ndarray]:
-    """What ``write`` wrote, in float32, by names such as ``layers.3.self_attn.q_proj.lora_A``."""
-    from gguf import GGUFReader
-
-    modules = {ours: theirs for theirs, ours in NAMES.items()}
-    found = {}
-    for tensor in GGUFReader(str(path)).tensors:
-        _, layer, ours, _, side = tensor.name.split(".")
-        module, values = modules[ours], np.array(tensor.data, dtype=np.float32)
-        if side == "lora_b" and module in ("self_attn.q_proj", "self_attn.k_proj"):
-            values = unpermuted(values, heads if module.endswith("q_proj") else key_heads)
-        found[f"layers.{layer}.{module}.lora_{side[-1].upper()}"] = values
-    return found
-
-
 def permuted(values: np.ndarray, heads: int) -> np.ndarray:
     """Rows (heads x size) with the halves of each head interleaved, as llama.cpp's conversion does for the weights."""
     rows, rank = values.shape
     return values.reshape(heads, 2, rows // heads // 2, rank).swapaxes(1, 2).reshape(rows, rank)
-
-
-def unpermuted(values: np.ndarray, heads: int) -> np.ndarray:
-    """The reverse of ``permuted``."""
-    rows, rank = values.shape
-    return values.reshape(heads, rows // heads // 2, 2, rank).swapaxes(1, 2).reshape(rows, rank)

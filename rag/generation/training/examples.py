@@ -1,4 +1,4 @@
-"""What the writer is trained on, in two stages: what it would be told of a question, and what it should write.
+"""What the writer is trained on: what it would be told of a question, and what it should write.
 
 The passages are those that the product finds among all documents of a set, cut and chosen as for a reader; where the
 right one was not found it is put among them, at any place. An answer is kept only where the grounding guard finds
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,6 @@ from rag.evaluation.trial import trial
 from rag.generation.extract import extracts, within
 from rag.generation.prompt import NOT_ANSWERED, SHORT, prompt
 from rag.generation.training.questions import SETS, Question, documents, questions
-from rag.generation.training.staff import NAME as STAFF
-from rag.generation.training.staff import staff_documents, staff_questions
 from rag.generation.training.staged import staged
 from rag.generation.turns import Turn
 from rag.ingest.split import split
@@ -38,47 +36,14 @@ logger = logging.getLogger(__name__)
 SHORTEST_SENTENCE = 12  # characters; the answers of xquad_en are phrases, of which the words alone are compared
 PHRASES = "xquad_en"  # the set whose answers are phrases
 WITHHELD = 0.1  # of that set: the passages with the answer are left out, and it is refused
+ROUNDS = {"clapnq": 2, "mtrag": 2, "contoso": 2}  # small sets count twice, with other cuts of the evidence
+BUDGETS = (700, 1200, 1200, 1600)  # characters of evidence, so that the writer copes with either
+MOST = {"xquad_en": 380, "pubmedqa": 130, "qmsum": 60}  # answered questions of a set
+STAGED = 480
+REFUSED = 1 / 8  # of all examples
 MOST_SENTENCES = 4
 NEAR_ENOUGH = 0.35  # token F1 from which sentences of the sources count as the answer
 SHORTEST_QUOTE = 30  # characters: headings and remains of tables are shorter
-
-
-@dataclass(frozen=True, slots=True, eq=False)  # by identity, so that it may be a key
-class Stage:
-    """One part of the training, which goes on from the part before."""
-
-    name: str
-    rate: float  # of learning, at its highest
-    most: Mapping[str, int]  # answered questions of a set; 0: none at all
-    rounds: Mapping[str, int]  # small sets count twice, with other cuts of the evidence
-    staged: int
-    budgets: tuple[int, ...]  # characters of evidence, so that the writer copes with either
-    refused: float  # most refusals, as a share of all examples
-    from_layer: int = 0  # layers below this one stay as they are
-
-
-STAGES = (
-    Stage(
-        "public",
-        6e-4,
-        {"clapnq": 1000, "mtrag": 1000, "contoso": 1000, "xquad_en": 380, "pubmedqa": 130, "qmsum": 60, STAFF: 0},
-        {"clapnq": 2, "mtrag": 2, "contoso": 2},
-        480,
-        (700, 1200, 1200, 1600),
-        1 / 8,
-    ),
-    # How staff ask; some of the others, so that they are not forgotten.
-    Stage(
-        "staff",
-        4e-4,
-        {"clapnq": 70, "mtrag": 60, "contoso": 20, "xquad_en": 60, "pubmedqa": 0, "qmsum": 0, STAFF: 2000},
-        {},
-        40,
-        (500, 700, 900),
-        1 / 5,
-        from_layer=10,
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +55,16 @@ class Example:
     answer: str
 
 
-def examples(data: Path, stage: Stage, seed: int) -> list[Example]:
-    """All examples of a stage, shuffled."""
+def examples(data: Path, seed: int) -> list[Example]:
+    """All examples, shuffled; refusals at most ``REFUSED`` of them."""
     draw = random.Random(seed)  # noqa: S311 - the same examples every time
-    maker = _Maker(Encoder(), draw, stage)
-    found = [example for name in (*SETS, STAFF) if stage.most[name] for example in maker.of_set(name, data)]
+    maker = _Maker(Encoder(), draw)
+    found = [example for name in SETS for example in maker.of_set(name, data)]
     found += maker.staged()
     draw.shuffle(found)
-    found.sort(key=lambda example: example.dataset != STAFF)  # of refusals, near misses are worth most
     refusals = [example for example in found if example.answer == NOT_ANSWERED]
     answers = [example for example in found if example.answer != NOT_ANSWERED]
-    kept = answers + refusals[: int(len(answers) * stage.refused / (1 - stage.refused))]
+    kept = answers + refusals[: int(len(answers) * REFUSED / (1 - REFUSED))]
     draw.shuffle(kept)
     return kept
 
@@ -116,22 +80,20 @@ def told(question: str, history: Sequence[Message], texts: Sequence[tuple[str, s
 class _Maker:
     """Makes examples of questions, with the parts that a reader's question goes through."""
 
-    def __init__(self, encoder: Encoder, draw: random.Random, stage: Stage) -> None:
+    def __init__(self, encoder: Encoder, draw: random.Random) -> None:
         self._encoder = encoder
-        self._stage = stage
         self._guard = GroundingGuard(encoder)
         self._draw = draw
         self._settings = Settings()
 
     def of_set(self, name: str, data: Path) -> Iterator[Example]:
-        own = name == STAFF
-        rows = list(staff_questions()) if own else [row for row in questions(data) if row.dataset == name]
+        rows = [row for row in questions(data) if row.dataset == name]
         self._draw.shuffle(rows)
         answered = 0
         with trial(self._settings) as index:
-            index.add(staff_documents() if own else documents(name, data))
-            for row in rows * self._stage.rounds.get(name, 1):
-                if row.answers and answered >= self._stage.most[name]:
+            index.add(documents(name, data))
+            for row in rows * ROUNDS.get(name, 1):
+                if row.answers and answered >= MOST.get(name, len(rows) * 2):
                     continue
                 if example := self._of_row(
                     row, list(index.retrieve(understand(row.question, row.history), LOCAL_READER))
@@ -142,7 +104,7 @@ class _Maker:
 
     def staged(self) -> Iterator[Example]:
         """Each document among three others."""
-        made = list(staged(self._stage.staged, self._draw))
+        made = list(staged(STAGED, self._draw))
         for one in made:
             others = (other.document for other in self._draw.sample(made, 3))
             chunks = [chunk for document in (one.document, *others) for chunk in self._split(document)]
@@ -184,7 +146,7 @@ class _Maker:
 
     def _chosen(self, queries: Sequence[str], passages: Sequence[Passage]) -> list[tuple[str, str]]:
         """(title, text) of what is told, as the writer joins it."""
-        chosen = within(extracts(queries, passages, self._encoder), self._draw.choice(self._stage.budgets))
+        chosen = within(extracts(queries, passages, self._encoder), self._draw.choice(BUDGETS))
         return [
             (passage.chunk.title, text)
             for number, passage in enumerate(passages)

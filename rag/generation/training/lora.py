@@ -1,10 +1,10 @@
 """The recipe of the writer's adapter: ``python -m rag.generation.training.lora --data FOLDER --out FOLDER``.
 
-Loads the model in the box through transformers, trains a LoRA adapter on the examples of ``examples.py`` with peft, in
-two stages, and writes it beside its card for llama.cpp. Goes on from the last checkpoint in ``--out``;
-``--stages staff`` goes on from the adapter that is there.
+Loads the model in the box through transformers, trains a LoRA adapter on the examples of ``examples.py`` with peft, and
+writes it beside its card for llama.cpp. Goes on from the last checkpoint in ``--out``.
 
-Needs ``pip install candor[training]``. Two hours on two cores that multiply bfloat16, five on others; minutes on a GPU.
+Needs ``pip install candor[training]``. About an hour on two cores that multiply bfloat16, three on others; minutes on a
+GPU.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import hashlib
 import json
 import logging
 import random
-import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import date
@@ -27,27 +26,28 @@ from typing import Any
 import torch
 
 from guardrails.encoder import multiplies_bfloat16
-from rag.generation.embedded import ADAPTER, CARD, SMOLLM2, verified_adapter
+from rag.generation.embedded import ADAPTER, CARD, SMOLLM2
 from rag.generation.prompt import NOT_ANSWERED
-from rag.generation.training.adapter import read, write
-from rag.generation.training.examples import STAGES, Example, Stage, examples
+from rag.generation.training.adapter import write
+from rag.generation.training.examples import Example, examples
 
 logger = logging.getLogger(__name__)
 
 RANK = 16
 ALPHA = 32
+RATE = 6e-4
 WARM_UP = 0.05  # of the steps
+ROUNDS = 1
 TOGETHER = 1600  # tokens of one step
 LONGEST = 1024  # tokens of one example
 CHECKPOINT_SECONDS = 300
 SEED = 1
-_LAYER = re.compile(r"layers\.(\d+)\.")
 ROLES = {"system": "system", "human": "user", "ai": "assistant"}
 LICENCES = {
     "clapnq, mtrag": "Apache-2.0 (Wikipedia text CC-BY-SA)",
     "xquad_en": "CC BY-SA 4.0",
     "pubmedqa, qmsum, contoso": "MIT",
-    "staff, staged": "made up for this recipe: rag/generation/training/staff.jsonl and staged.py",
+    "staged": "made up, by rag/generation/training/staged.py",
 }
 LIMITS = [
     "English; trained on answers of one to four sentences",
@@ -71,31 +71,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds qa/ and grounding/")
     parser.add_argument("--out", type=Path, required=True, help="where checkpoints are kept, to go on from")
-    parser.add_argument("--stages", nargs="+", choices=[s.name for s in STAGES], default=[s.name for s in STAGES])
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--only-examples", action="store_true", help="stop when the examples are made")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    made = {}
-    for stage in (stage for stage in STAGES if stage.name in arguments.stages):
-        made[stage] = kept(arguments.data, stage, arguments.out / f"{stage.name}.jsonl", arguments.seed)
-        logger.info("%s: %d examples: %s", stage.name, len(made[stage]), dict(counts(made[stage])))
+    made = kept(arguments.data, arguments.out / "examples.jsonl", arguments.seed)
+    logger.info("%d examples: %s", len(made), dict(counts(made)))
     if arguments.only_examples:
         return
-    model, tokenizer = loaded(go_on=STAGES[0].name not in arguments.stages)
-    for stage, own in made.items():
-        tokens = [one for one in (tokenized(example, tokenizer) for example in own) if len(one) <= LONGEST]
-        trained(model, tokens, stage, arguments.out / f"{stage.name}.pt", arguments.seed)
-    arrays = {name: value.detach().float().numpy() for name, value in model.named_parameters() if "lora_" in name}
-    write(ADAPTER, arrays, ALPHA, *heads(model))
+    model, tokenizer = loaded()
+    tokens = [one for one in (tokenized(example, tokenizer) for example in made) if len(one) <= LONGEST]
+    adapter = trained(model, tokens, arguments.out, arguments.seed)
+    arrays = {name: value.float().numpy() for name, value in adapter.items()}
+    write(ADAPTER, arrays, ALPHA, model.config.num_attention_heads, model.config.num_key_value_heads)
     CARD.write_text(json.dumps(card(made, arguments.seed), indent=2) + "\n", encoding="utf-8")
 
 
-def kept(data: Path, stage: Stage, file: Path, seed: int) -> list[Example]:
-    """The examples of a stage, made once."""
+def kept(data: Path, file: Path, seed: int) -> list[Example]:
+    """The examples, made once."""
     if not file.exists():
-        made = examples(data, stage, seed)
+        made = examples(data, seed)
         lines = (json.dumps([one.dataset, one.turns, one.answer], ensure_ascii=False) + "\n" for one in made)
         file.write_text("".join(lines), encoding="utf-8")
     rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
@@ -106,8 +102,8 @@ def counts(made: Sequence[Example]) -> Counter[str]:
     return Counter("refused" if one.answer == NOT_ANSWERED else one.dataset for one in made)
 
 
-def loaded(*, go_on: bool) -> tuple[Any, Any]:
-    """The model in the box, frozen, under a fresh adapter or the one that is there; and its tokenizer."""
+def loaded() -> tuple[Any, Any]:
+    """The model in the box, frozen, under a fresh adapter; and its tokenizer."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -116,19 +112,7 @@ def loaded(*, go_on: bool) -> tuple[Any, Any]:
     model.config.use_cache = False
     torch.manual_seed(SEED)
     adapted = get_peft_model(model, LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear"))
-    bare: Any = adapted.base_model.model
-    if go_on:
-        known = read(verified_adapter(), *heads(bare))
-        with torch.no_grad():
-            for name, value in bare.named_parameters():
-                if "lora_" in name:
-                    value.copy_(torch.from_numpy(known[name.removeprefix("model.").removesuffix(".default.weight")]))
-    return bare, AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
-
-
-def heads(model: Any) -> tuple[int, int]:
-    """Of the queries, and of the keys."""
-    return model.config.num_attention_heads, model.config.num_key_value_heads
+    return adapted.base_model.model, AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
 
 
 def tokenized(example: Example, tokenizer: Any) -> Tokens:
@@ -138,15 +122,14 @@ def tokenized(example: Example, tokenizer: Any) -> Tokens:
     return Tokens(ids, tokenizer(f"{example.answer}<|im_end|>", add_special_tokens=False)["input_ids"])
 
 
-def trained(model: Any, tokens: Sequence[Tokens], stage: Stage, checkpoint: Path, seed: int) -> None:
-    """Teach the adapter the examples of a stage, each once; the loss is of the answers' tokens alone."""
-    for name, value in model.named_parameters():
-        layer = _LAYER.search(name)
-        value.requires_grad_("lora_" in name and layer is not None and int(layer[1]) >= stage.from_layer)
+def trained(model: Any, tokens: Sequence[Tokens], out: Path, seed: int) -> dict[str, torch.Tensor]:
+    """The adapter's weights by name, after all rounds; the loss is of the answers' tokens alone."""
     learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
-    optimizer = torch.optim.AdamW(learned.values(), lr=stage.rate, weight_decay=0.0)
-    todo = batches(tokens, random.Random(seed))  # noqa: S311 - the same order every time
+    optimizer = torch.optim.AdamW(learned.values(), lr=RATE, weight_decay=0.0)
+    draw = random.Random(seed)  # noqa: S311 - the same order every time
+    todo = [batch for _ in range(ROUNDS) for batch in batches(tokens, draw)]
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: slope(step, len(todo)))
+    checkpoint = out / "checkpoint.pt"
     done = _resumed(checkpoint, learned, optimizer, rate)
     saved, losses = time.monotonic(), []
     for step, batch in enumerate(todo[done:], start=done + 1):
@@ -162,6 +145,7 @@ def trained(model: Any, tokens: Sequence[Tokens], stage: Stage, checkpoint: Path
         if time.monotonic() - saved > CHECKPOINT_SECONDS or step == len(todo):
             saved = time.monotonic()
             _save(checkpoint, learned, optimizer, rate, step)
+    return {name: value.detach() for name, value in learned.items()}
 
 
 def batches(tokens: Sequence[Tokens], draw: random.Random) -> list[list[Tokens]]:
@@ -223,10 +207,8 @@ def _resumed(file: Path, learned: dict[str, Any], optimizer: Any, rate: Any) -> 
     return int(state["step"])
 
 
-def card(made: Mapping[Stage, Sequence[Example]], seed: int) -> dict[str, Any]:
-    """What the file is and what it was made of. A stage that was not run now is told by the card that is there."""
-    known = json.loads(CARD.read_bytes())["data"]["stages"] if CARD.exists() and STAGES[0] not in made else {}
-    stages = {stage.name: {"examples": dict(counts(own)), "rate": stage.rate} for stage, own in made.items()}
+def card(made: Sequence[Example], seed: int) -> dict[str, Any]:
+    """What the file is and what it was made of."""
     return {
         "what": f"LoRA adapter of {SMOLLM2.name} ({SMOLLM2.licence}), rank {RANK}, all linear layers, "
         "made by rag/generation/training/lora.py",
@@ -234,7 +216,7 @@ def card(made: Mapping[Stage, Sequence[Example]], seed: int) -> dict[str, Any]:
         "licence": "Apache-2.0",
         "base_sha256": SMOLLM2.sha256,
         "sha256": hashlib.sha256(ADAPTER.read_bytes()).hexdigest(),
-        "data": {"stages": known | stages, "seed": seed},
+        "data": {"examples": dict(counts(made)), "rounds": ROUNDS, "rate": RATE, "seed": seed},
         "licences": LICENCES,
         "limits": LIMITS,
         "figures": "tests/quality/answers.md",

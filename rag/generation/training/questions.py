@@ -90,17 +90,13 @@ def _question(name: str, row: Mapping[str, Any]) -> Question:
 
 def main() -> None:
     """Write the rows that were kept aside, to be measured with ``candor evaluate answers``."""
-    from rag.generation.training.staff import rows_aside
-
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds qa/")
     parser.add_argument("--out", type=Path, required=True, help="a folder for one file of each set")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    aside = {
-        name: [row for row in read(arguments.data / "qa" / f"{name}.jsonl.gz") if kept_aside(row)] for name in SETS
-    }
-    for name, kept in (aside | {"staff": rows_aside()}).items():
+    for name in SETS:
+        kept = [row for row in read(arguments.data / "qa" / f"{name}.jsonl.gz") if kept_aside(row)]
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept)
         (arguments.out / f"{name}.jsonl").write_text(lines, encoding="utf-8")
 
