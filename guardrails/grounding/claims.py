@@ -45,7 +45,7 @@ _NOTHING = re.compile(rf"(?:{'|'.join(_POLITE)})", re.IGNORECASE)
 _MONTH = r"(?:januar|februar|märz|april|mai|juni|juli|august|september|oktober|november|dezember)\b"  # "12. Juni"
 _FRAME = re.compile(
     rf"(?:^|(?<=\n))[ \t]*(?:\(?\d{{1,2}}[.)]|[a-z]\))(?=\s(?!{_MONTH}))"
-    rf"|\b(?:based\son|according\sto|as\s(?:stated|mentioned|described|noted|said)\sin|per)\s{_SOURCES}"
+    rf"|\b(?:based\son|according\sto|as\s(?:stated|mentioned|described|noted|said)\sin)\s{_SOURCES}"
     rf"(?:\s#?\d{{1,2}}(?:(?:,\s|\sand\s|,\sand\s|\s&\s)\d{{1,2}})*)?,?"
     rf"|[(\[](?:see\s|from\s|source:?\s)?(?:passage|source|document|excerpt)s?\s#?\d{{1,2}}(?:(?:,\s|\sand\s|,\sand\s|\s&\s)\d{{1,2}})*[)\]]"
     rf"|\b(?:passage|source|document|excerpt)s?\s\d{{1,2}}(?:(?:,\s|\sand\s|,\sand\s|\s&\s)\d{{1,2}})*(?=\s(?:say|state|mention|note|explain|describe|add|provide|suggest)s?\b)",

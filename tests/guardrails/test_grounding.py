@@ -333,6 +333,7 @@ def test_politeness_claims_nothing(sentence: str, nothing: bool) -> None:
         ("12. Juni ist frei.", "12. Juni ist frei."),
         ("2026 was a leap year.", "2026 was a leap year."),
         ("According to Anna, leave is paid.", "According to Anna, leave is paid."),
+        ("A copy costs 2 euros per document.", "A copy costs 2 euros per document."),
         ("Leave ends on 1. May", "Leave ends on 1. May"),
     ],
 )
