@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from guardrails.grounding.words import Word
+from guardrails.grounding.words import Word, split
 
 NEARLY = 0.8  # share of the sentence's other words that the other must have, in the same order
 ALIKE = 0.5  # share of all words below which it need not be compared
 LONGEST = 4  # words in one place
 FEWEST = 4  # words that must be the same: fewer are alike by chance
+
+HIDDEN = split("person location organization nrp address")  # what stands for a name in a redacted text: "<PERSON>"
 
 Kind = Literal["number", "name"]
 
@@ -79,5 +81,5 @@ def _kind(words: Sequence[Word]) -> Kind | None:
     """What a few words are, if they are one thing."""
     if any(word.text[0].isdecimal() for word in words):
         return "number"
-    named = [word for word in words if word.name]
+    named = [word for word in words if word.name and word.text not in HIDDEN]
     return "name" if named and all(word.name or not word.content for word in words) else None

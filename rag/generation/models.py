@@ -27,7 +27,7 @@ ANSWERED_FROM = 0.4
 
 # Where what was found is less relevant than this, the question is put in other words than the documents, and the taught
 # model reads it wrong more often than right. It then only says whether the sources answer, and they are quoted (28).
-WORDED_FROM = 0.5
+WORDED_FROM = 0.45
 
 NONE = "none"  # answers are quotations
 

@@ -375,6 +375,13 @@ def test_a_name_in_the_place_of_another_is_marked_with_its_reason(shared_guard: 
     assert found.reason == "the passage that fits best has another name in this place"
 
 
+def test_a_redacted_name_is_in_no_other_ones_place(shared_guard: GroundingGuard) -> None:
+    text = "The survey of the harbour was led by <PERSON> in May."
+    said = "The survey of the harbour was led by Dev Rana in May."
+    findings = shared_guard.check(said, Context(evidence=(Evidence("1", text),)))
+    assert not any("in this place" in found.reason for found in findings)
+
+
 def test_the_same_denial_in_other_words_is_no_contradiction(shared_guard: GroundingGuard) -> None:
     text = "Hearing aids sold over the counter are not covered. Custom ear moulds are not covered by the plan either."
     said = "The plan does not cover custom ear moulds."
