@@ -107,6 +107,7 @@ def test_a_file_is_asked_about_until_it_is_deleted(opened: Opened, address: str,
         assert "Bicycle leasing" in source.inner_text()
         assert "36 months" in " ".join(source.locator("mark").all_inner_texts())
         page.goto(f"{address}/sources")
+        page.wait_for_selector(".shelf", timeout=120_000)  # before that the page does not hear what is typed
         page.fill("#filter textarea", "bicycle")
         page.wait_for_selector("text=1 of 3 documents")
         page.click(".shelf [data-choose]")
