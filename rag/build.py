@@ -32,6 +32,7 @@ from rag.access import LOCAL_READER
 from rag.assistant import Assistant, Parts
 from rag.dialogue.memory import Memory
 from rag.errors import CandorError, InstallationError, ModelError, SettingsError, StillLoading
+from rag.feedback import Feedback
 from rag.generation.models import ChatModel, chat_model
 from rag.generation.prompt import NEVER_SAID
 from rag.index import remains
@@ -137,6 +138,7 @@ class Candor:
         self._memory: Memory | None = None
         self._pages: Pages | None = None
         self._review: ReviewDesk | None = None
+        self._feedback: Feedback | None = None
         self._policies: PolicyFile | None = None
         self._checks: Checks | None = None
         self._exchange: Exchange | None = None
@@ -158,6 +160,10 @@ class Candor:
     @property
     def pages(self) -> Pages:
         return self._loaded(self._pages)
+
+    @property
+    def feedback(self) -> Feedback:
+        return self._loaded(self._feedback)
 
     @property
     def review(self) -> ReviewDesk:
@@ -316,7 +322,7 @@ class Candor:
         self._memory = memory
         self._pages = Pages(catalogue, gate)
         self._closers.append(self._pages.close)
-        self._review = ReviewDesk(log, gate)
+        self._review, self._feedback = ReviewDesk(log, gate), Feedback(log, gate)
         self._policies, self._checks = policies, checks
 
     def _ingest_first(self, folder: Path) -> None:

@@ -41,7 +41,7 @@ from rag.owner import Owner
 from rag.remote import add_routes
 from rag.settings import load as load_settings
 from rag.types import Done
-from rag.web import render_answer, render_chat, render_review, render_shelf
+from rag.web import render_answer, render_chat, render_review, render_shelf, turns
 from rag.web.chat_turn import Chat
 from rag.web.desk import Desk
 from rag.web.shelf import Shelf, Work
@@ -465,7 +465,7 @@ def _ask_page(walk: Walk, chat: Chat, question: str, conversation: str) -> None:
     for talk in chat.ask(question, conversation):
         walk.give("page: answer", render_answer.conversation(talk.turns[-1:]), render_chat.status(talk.status))
     turn = talk.turns[-1]
-    walk.give("page: answer", render_answer.plain(turn))
+    walk.give("page: answer", turns.plain(turn))
     if isinstance(turn.done, Done):
         walk.outcomes.add(turn.done.outcome)
 

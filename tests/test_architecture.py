@@ -56,6 +56,7 @@ DOORS = {
         "guardrails/audit/*.py",
         "guardrails/database.py",
         "rag/dialogue/memory.py",
+        "rag/feedback.py",
         "rag/index/*.py",
         "rag/turn.py",
     ],

@@ -50,7 +50,7 @@ class Event:
 
     seq: int  # from 1, without gaps
     at: datetime
-    # asked, searched, sentence, notice, failed, closed; reviewed; ingested, released, removed;
+    # asked, searched, sentence, notice, failed, closed; rated, reviewed; ingested, released, removed;
     # erased, purged, held, unheld; carried
     kind: str
     conversation: str

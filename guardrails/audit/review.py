@@ -20,6 +20,7 @@ VERDICTS: tuple[Verdict, ...] = ("right", "wrong", "unsure")
 LONGEST_REASON = 2000  # characters
 PASSAGE_ERASED = "The passage was erased with its document on {}."
 NOT_SHOWN = (Action.DROP.name, Action.WITHHOLD.name)
+REPORTED = "user report"  # why an answer is queued whose reader put a thumb down
 SENTENCE_ERASED = "These words were erased on {}, with a document that they rested on."
 
 
@@ -99,6 +100,16 @@ class Review:
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """What a reader said of an answer. Ratings are added, never changed; the newest counts."""
+
+    thumb: str  # up or down
+    codes: tuple[str, ...]  # what is the matter with it
+    reason: str  # in the reader's words, redacted; may be empty
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One turn, put together from its events."""
 
@@ -116,6 +127,7 @@ class Record:
     reviews: tuple[Review, ...]
     question_findings: tuple[Finding, ...] = ()  # start and end are characters of ``question``
     checks: tuple[SeenChecks, ...] = ()  # in the order in which they were made
+    ratings: tuple[Rating, ...] = ()  # by the reader
 
 
 class ReviewDesk:
@@ -188,21 +200,33 @@ class ReviewDesk:
         asked: dict[str, Event] = {}
         closed: dict[str, Event] = {}
         verdicts: dict[str, str] = {}
-        for event in self._log.read(kind=("asked", "closed", "reviewed")):
+        thumbs: dict[str, str] = {}
+        for event in self._log.read(kind=("asked", "closed", "rated", "reviewed")):
             match event.kind:
                 case "asked":
                     asked[event.turn] = event
                 case "closed":
                     closed[event.turn] = event
+                case "rated":
+                    thumbs[event.turn] = event.facts["thumb"]
+                    if event.facts["thumb"] == "down":
+                        verdicts.pop(event.turn, None)  # somebody looks at it again
                 case _:
                     verdicts[event.turn] = event.facts["verdict"]
-        return [_item(event, closed.get(turn), verdicts.get(turn, "")) for turn, event in reversed(asked.items())]
+        return [
+            _item(event, closed.get(turn), verdicts.get(turn, ""), thumbs.get(turn, ""))
+            for turn, event in reversed(asked.items())
+        ]
 
 
-def _item(asked: Event, closed: Event | None, verdict: str) -> QueueItem:
-    reasons = tuple(closed.facts["reasons"]) if closed else ("not closed",)
+def _item(asked: Event, closed: Event | None, verdict: str, thumb: str) -> QueueItem:
+    reasons = (*(closed.facts["reasons"] if closed else ("not closed",)), *_reported(thumb))
     outcome = closed.facts["outcome"] if closed else "not closed"
     return QueueItem(asked.turn, asked.at, _payload(asked).get("question", ""), reasons, outcome, verdict)
+
+
+def _reported(thumb: str) -> tuple[str, ...]:
+    return (REPORTED,) if thumb == "down" else ()
 
 
 def _in_state(item: QueueItem, state: State) -> bool:
@@ -215,6 +239,7 @@ def _record(turn: str, events: Sequence[Event]) -> Record:
         of_kind.setdefault(event.kind, []).append(event)
     asked = of_kind["asked"][0]
     closed: Mapping[str, Any] = of_kind["closed"][-1].facts if "closed" in of_kind else {}
+    ratings = tuple(_rating(event) for event in of_kind.get("rated", []))
     return Record(
         turn=turn,
         at=asked.at,
@@ -222,7 +247,7 @@ def _record(turn: str, events: Sequence[Event]) -> Record:
         evidence=_evidence(of_kind.get("searched", [])),
         sentences=tuple(_sentence(event) for event in of_kind.get("sentence", [])),
         notices=tuple(_payload(event).get("text", "") for event in of_kind.get("notice", [])),
-        reasons=tuple(closed.get("reasons", ("not closed",))),
+        reasons=(*closed.get("reasons", ("not closed",)), *_reported(ratings[-1].thumb if ratings else "")),
         outcome=closed.get("outcome", "not closed"),
         model=closed.get("model", ""),
         policy=closed.get("policy", ""),
@@ -230,6 +255,7 @@ def _record(turn: str, events: Sequence[Event]) -> Record:
         reviews=tuple(_review(event) for event in of_kind.get("reviewed", [])),
         question_findings=tuple(_finding(row) for row in _payload(asked).get("findings", ())),
         checks=tuple(_checks(of_kind)),
+        ratings=ratings,
     )
 
 
@@ -285,6 +311,10 @@ def _finding(row: Mapping[str, Any]) -> Finding:
 
 def _review(event: Event) -> Review:
     return Review(event.actor, event.facts["verdict"], _payload(event).get("reason", ""), event.at)
+
+
+def _rating(event: Event) -> Rating:
+    return Rating(event.facts["thumb"], tuple(event.facts["codes"]), _payload(event).get("reason", ""), event.at)
 
 
 def _payload(event: Event) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ import gradio as gr
 
 from rag.web import render, render_answer, render_chat, render_page
 from rag.web.chat_turn import Chat, Talk, new_identifier
-from rag.web.look import QUIET, block, chosen, safely
+from rag.web.look import QUIET, block, chosen, entered, safely, wish
 
 
 def build(app: gr.Blocks, chat: Chat) -> None:
@@ -74,6 +74,11 @@ def build(app: gr.Blocks, chat: Chat) -> None:
         return chat.page(chosen(event), talk)
 
     @safely
+    def rate(talk: str, event: gr.EventData) -> list[Any]:
+        text, codes = entered(event)
+        return view(chat.rate(chosen(event), talk, wish(event), codes, text))
+
+    @safely
     def halt(talk: str) -> list[Any]:
         return view(chat.stop(talk))
 
@@ -93,6 +98,7 @@ def build(app: gr.Blocks, chat: Chat) -> None:
     gr.on([box.submit, send.click], ask, [box, identifier], [box, *shown], **many)
     welcome.select(ask_sample, identifier, [box, *shown], **many)
     log.select(show_page, identifier, paper, **QUIET, trigger_mode="multiple", concurrency_limit=2)
+    log.submit(rate, identifier, shown, **QUIET, trigger_mode="multiple")
     stop.click(halt, identifier, shown, **QUIET)
     new.click(begin, None, [identifier, *shown, earlier], **QUIET)
     earlier.select(reopen, None, [identifier, *shown, earlier], **QUIET)

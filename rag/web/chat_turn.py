@@ -12,7 +12,7 @@ import re
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING
 
 from rag.access import LOCAL_READER, require
 from rag.errors import CandorError
+from rag.feedback import FeedbackRefused
 from rag.types import Citation, Done, Notice, Reader, Sentence, Shown, Status
 from rag.web import render_page, words
 from rag.web.faults import told
-from rag.web.render_answer import Turn, cited, has_pictures
+from rag.web.turns import Turn, cited, has_pictures
 
 if TYPE_CHECKING:
     from rag.build import Candor
@@ -38,6 +39,7 @@ OPEN_PAGES = 200  # conversations kept for drawing; the oldest go first, their t
 POLL = 0.1  # seconds between looks at the stop button
 STOP_WITHIN = 5.0  # seconds given to a sentence that is being recorded, so that what is recorded is also shown
 PLACE = re.compile(r"([0-9]{1,5})-([0-9]{1,5})-([0-9]{1,5})")  # turn, sentence, source; as the page writes it
+NUMBER = re.compile(r"[0-9]{1,5}")
 SEARCHING = "Searching the documents…"
 
 
@@ -129,6 +131,30 @@ class Chat:
             return render_page.opened(where, citation, (), told("a page could not be drawn", error))
         return render_page.opened(where, citation, found)
 
+    def rate(
+        self, where: str, identifier: str, thumb: str, codes: Sequence[str], reason: str, reader: Reader = LOCAL_READER
+    ) -> Talk:
+        """Keep what the reader thinks of one answer.
+
+        Args:
+            where: the number of the turn on the page. From the browser, like all that follows.
+            thumb: up or down; "why" is a thumb down that comes with reasons.
+
+        Raises:
+            CandorError: it was not kept; the message says why.
+        """
+        require(reader, "user")
+        talk = self.talk(identifier)
+        turn = _numbered(talk, where)
+        if turn is None or not turn.id:
+            raise FeedbackRefused("This answer is no longer open here; ask again.")
+        why = thumb == "why"
+        thumb = "down" if why else thumb
+        if why or turn.thumb != thumb:
+            self.candor.feedback.rate(turn.id, thumb, codes if why else (), reason if why else "", reader)
+            turn.thumb, turn.thanked = thumb, why
+        return talk
+
     def earlier(self, reader: Reader = LOCAL_READER) -> list[tuple[str, str, str]]:
         """Conversations that can be reopened, newest first: (id, title, age)."""
         require(reader, "user")
@@ -172,6 +198,12 @@ class Chat:
 
 def new_identifier() -> str:
     return uuid.uuid4().hex
+
+
+def _numbered(talk: Talk, where: str) -> Turn | None:
+    """The turn that the browser names by its number."""
+    number = int(where) if NUMBER.fullmatch(where) else 0
+    return talk.turns[number - 1] if 1 <= number <= len(talk.turns) else None
 
 
 def _cited(talk: Talk, where: str) -> Citation | None:

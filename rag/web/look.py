@@ -18,12 +18,17 @@ HERE = Path(__file__).parent
 STYLE, SCRIPT = HERE / "style.css", HERE / "page.js"
 SANS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-# A click on an element that carries a value tells the server that value, and what is wanted of it.
+# A click on an element that carries a value tells the server that value, what is wanted of it, and what was entered
+# in the form around it; ``data-does`` names another event than "select".
 CHOOSE = """
 element.addEventListener("click", (event) => {
   const chosen = event.target.closest("[data-choose]");
   if (!chosen || !element.contains(chosen)) return;
-  trigger("select", {value: chosen.dataset.choose, wish: chosen.dataset.wish || ""});
+  const form = chosen.closest("[data-form]");
+  const codes = form ? [...form.querySelectorAll("input:checked")].map((box) => box.value) : [];
+  const text = form?.querySelector("textarea, input[type=text]")?.value || "";
+  const {choose, does, wish} = chosen.dataset;
+  trigger(does || "select", {value: choose, wish: wish || "", text, codes});
 });
 """
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -46,6 +51,12 @@ def chosen(event: gr.EventData) -> str:
 def wish(event: gr.EventData) -> str:
     """What is wanted of the clicked element's value, where there is more than one thing; likewise."""
     return str(event._data.get("wish", ""))
+
+
+def entered(event: gr.EventData) -> tuple[str, list[str]]:
+    """The words and the choices of the form around the clicked element; likewise."""
+    codes = event._data.get("codes", ())
+    return str(event._data.get("text", "")), [str(code) for code in codes] if isinstance(codes, list) else []
 
 
 def safely(function: Callable[..., Any]) -> Callable[..., Any]:

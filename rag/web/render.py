@@ -146,6 +146,8 @@ COPY = icon('<rect x="9" y="9" width="11" height="11" rx="2"/><path d="M5 15V6a2
 FILE = icon('<path d="M14 3H7a2 2 0 0 0-2 2v14a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2V8z"/><path d="M14 3v5h5"/>')
 PAGE = icon('<rect x="5" y="3" width="14" height="18" rx="2"/><path d="M8.5 8h7M8.5 12h7M8.5 16h4"/>')
 CLOSE = icon('<path d="M6 6l12 12M18 6L6 18"/>')
+UP = icon('<path d="M7 11v9M7 11l4-8a2.5 2.5 0 0 1 2.5 2.5V9h5.2a2 2 0 0 1 2 2.3l-1.1 7a2 2 0 0 1-2 1.7H3v-9z"/>')
+DOWN = icon('<path d="M17 13V4M17 13l-4 8a2.5 2.5 0 0 1-2.5-2.5V15H5.3a2 2 0 0 1-2-2.3l1.1-7a2 2 0 0 1 2-1.7H21v9z"/>')
 INFO = icon('<circle cx="12" cy="12" r="9"/><path d="M12 11v5M12 8v.01"/>')
 WARN = icon('<path d="M12 4l9 16H3z"/><path d="M12 10v4M12 17v.01"/>')
 LOGO = (

@@ -6,15 +6,13 @@ stays open, and a screen reader hears each new sentence once.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from rag.types import Citation, Done, Mark, Sentence, Verdict
-from rag.web import words
+from rag.types import Citation, Mark, Sentence, Verdict
+from rag.web import render_foot, words
 from rag.web.render import (
     CLOSE,
-    COPY,
     FILE,
     INFO,
     PAGE,
@@ -22,15 +20,13 @@ from rag.web.render import (
     WARN,
     excerpt,
     highlighted,
-    in_words,
-    merged,
     notice,
     reflowed,
     safe,
     with_pills,
 )
+from rag.web.turns import Turn, cited, has_pictures, place
 
-VERDICTS: tuple[Verdict, ...] = ("supports", "contradicts", "does not support")  # the first that a passage got counts
 HINTS: Mapping[Verdict, str] = {
     "supports": "The highlighted words support the sentence.",
     "does not support": "Nothing comes nearer to the sentence than the highlighted words; they do not support it.",
@@ -42,23 +38,6 @@ NO_ANSWER = {
     "withheld": "This answer is withheld: it did not pass the checks.",
     "stopped": "Stopped before the first sentence.",
 }
-
-
-@dataclass(slots=True)
-class Turn:
-    """One question and as much of its answer as has been released."""
-
-    question: str
-    sentences: list[Sentence] = field(default_factory=list)
-    first: list[str] = field(default_factory=list)  # notices that came before any sentence
-    notices: list[str] = field(default_factory=list)  # and after
-    done: Done | None = None
-    problem: str = ""  # shown instead of an outcome when the turn broke off
-    remembered: str = ""  # the answer of an earlier visit, as plain text; its passages are not kept with it
-
-    @property
-    def over(self) -> bool:
-        return bool(self.done or self.problem or self.remembered)
 
 
 def conversation(turns: Sequence[Turn]) -> str:
@@ -74,7 +53,7 @@ def _turn(number: int, turn: Turn) -> str:
         f'<div class="before">{"".join(map(_notice, turn.first))}</div><div class="body">{_body(number, turn)}</div>'
         f'<div class="after">{_after(number, turn) if turn.over else ""}</div>'
         f'<div class="panels">{_panels(number, turn.sentences)}</div>'
-        "</div></article>"
+        f"{render_foot.form(number, turn)}</div></article>"
     )
 
 
@@ -82,8 +61,8 @@ def _body(number: int, turn: Turn) -> str:
     if turn.remembered:
         return f'<p class="said remembered" dir="auto">{with_pills(turn.remembered)}</p>'
     parts, quoting = [], False
-    for place, sentence in enumerate(turn.sentences, start=1):
-        parts.append(_sentence(f"{number}-{place}", sentence, first_quote=sentence.quoted and not quoting))
+    for nth, sentence in enumerate(turn.sentences, start=1):
+        parts.append(_sentence(f"{number}-{nth}", sentence, first_quote=sentence.quoted and not quoting))
         quoting = sentence.quoted
     return "".join(parts)
 
@@ -179,7 +158,7 @@ def _after(number: int, turn: Turn) -> str:
             notice(turn.problem, "bad"),
             _nearest(turn.done.nearest if turn.done else ()),
             _sources(number, turn),
-            _foot(turn) if turn.sentences or turn.remembered else "",
+            render_foot.foot(number, turn) if turn.sentences or turn.remembered or turn.id else "",
         ]
     )
 
@@ -202,23 +181,6 @@ def _nearest(titles: Sequence[str]) -> str:
     return f'<section class="nearest"><h3>Nearest documents</h3><ul>{items}</ul></section>'
 
 
-def cited(sentences: Iterable[Sentence]) -> list[Citation]:
-    """Every passage that sentences were compared with, once, in order of number: as a source where one rests on it.
-
-    With all the words that decided for its verdict.
-    """
-    by_number: dict[int, Citation] = {}
-    citations = [c for sentence in sentences for c in sentence.citations]
-    for citation in sorted(citations, key=lambda c: VERDICTS.index(c.verdict)):
-        known = by_number.get(citation.number)
-        if known and known.verdict != citation.verdict:
-            continue
-        spans = merged([*(known.spans if known else ()), *citation.spans], len(citation.text))
-        support = (*(known.support if known else ()), *citation.support)
-        by_number[citation.number] = replace(citation, spans=tuple(spans), support=support)
-    return [by_number[number] for number in sorted(by_number)]
-
-
 def _sources(number: int, turn: Turn) -> str:
     found = cited(turn.sentences)
     sources = "".join(_listed(number, c) for c in found if c.supports)
@@ -236,15 +198,6 @@ def _listed(number: int, c: Citation) -> str:
         f'<span class="quiet">{safe(place(c))}</span></summary>{_superseded(c)}'
         f'<p class="passage" dir="auto">{highlighted(reflowed(c.text), c.spans)}</p>'
         f"{_show_page(f'{number}-0-{c.number}', c)}</details></li>"
-    )
-
-
-def _foot(turn: Turn) -> str:
-    outcome = turn.done.outcome if turn.done else ""
-    told = {"quoted": "Quotations only: no sentence of the model&rsquo;s own", "stopped": "You stopped this answer"}
-    return (
-        f'<div class="foot"><button type="button" class="plain" data-copy="{safe(plain(turn))}">{COPY}'
-        f'<span>Copy answer</span></button><span class="quiet">{told.get(outcome, "")}</span></div>'
     )
 
 
@@ -285,42 +238,7 @@ def _show_page(where: str, citation: Citation) -> str:
     )
 
 
-def has_pictures(citation: Citation) -> bool:
-    return bool(citation.chunk) and citation.source.lower().endswith(".pdf")
-
-
 def _superseded(citation: Citation) -> str:
     if not citation.superseded_by:
         return ""
     return f'<p class="superseded">{WARN}<span>Superseded by “{safe(citation.superseded_by)}”</span></p>'
-
-
-def place(citation: Citation) -> str:
-    return citation.source if citation.page is None else f"{citation.source}, page {citation.page}"
-
-
-def plain(turn: Turn) -> str:
-    """The answer for the clipboard: plain text, numbered, with its sources and the caution."""
-    if turn.remembered:
-        return in_words(turn.remembered)
-    said = "".join(_with_numbers(sentence) for sentence in turn.sentences).strip()
-    found = cited(turn.sentences)
-    listed = [_in_list(c) for c in found if c.supports]
-    others = [f"{_in_list(c)}: {c.verdict}" for c in found if not c.supports]
-    parts = [said, *(["", "Sources:", *listed] if listed else [])]
-    parts += ["", "Compared, but no source of this answer:", *others] if others else []
-    return "\n".join([*parts, "", "Written by an AI; check the sources."])
-
-
-def _in_list(citation: Citation) -> str:
-    return f"[{citation.number}] {citation.title} ({place(citation)})"
-
-
-def _with_numbers(sentence: Sentence) -> str:
-    words_only = sentence.text.rstrip()
-    space = sentence.text[len(words_only) :] or " "
-    numbers = "".join(f" [{c.number}]" for c in sentence.citations if c.supports)
-    told = [words.unsupported(mark.label) for mark in sentence.marks if mark.kind == "flagged"]
-    told += [f"[{c.number}] {c.verdict} it" for c in sentence.citations if not c.supports]
-    flag = f" ({'; '.join(dict.fromkeys(told))})" if told else ""
-    return in_words(words_only) + numbers + flag + space

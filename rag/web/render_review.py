@@ -71,7 +71,7 @@ def record(seen: Record) -> str:
         f"<section><h3>Answer, sentence by sentence</h3>{sentences or _none('No sentence was written.')}</section>"
         f"<section><h3>What the reader saw</h3>{_shown(seen)}</section>"
         f"<section><h3>Evidence, as the model saw it</h3>{_evidence(seen) or _none('No passage was given.')}</section>"
-        f"{_reviews(seen)}{checks(seen.checks)}{_facts(seen)}</article>"
+        f"{_ratings(seen)}{_reviews(seen)}{checks(seen.checks)}{_facts(seen)}</article>"
     )
 
 
@@ -188,6 +188,19 @@ def _reviews(seen: Record) -> str:
         for review in seen.reviews
     )
     return f'<section><h3>Verdicts</h3><ul class="verdicts">{items}</ul></section>'
+
+
+def _ratings(seen: Record) -> str:
+    """What the reader said of the answer, newest last."""
+    if not seen.ratings:
+        return ""
+    items = "".join(
+        f'<li><span class="tag {"good" if rating.thumb == "up" else "warn"}">Thumb {safe(rating.thumb)}</span>'
+        f"<span>{safe('; '.join(words.RATINGS.get(code, code) for code in rating.codes))}</span>"
+        f'<p dir="auto">{with_pills(rating.reason)}</p><span class="quiet">{words.age(rating.at)}</span></li>'
+        for rating in seen.ratings
+    )
+    return f'<section><h3>What its reader says</h3><ul class="verdicts">{items}</ul></section>'
 
 
 def _facts(seen: Record) -> str:

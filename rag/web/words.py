@@ -68,6 +68,15 @@ REASONS = {  # for which an answer is queued for review
     "not closed": "ended in the middle",
     "not supported": "not supported by the documents",
     "quarantined passage": "a passage was set aside",
+    "user report": "its reader says that something is wrong",
+}
+RATINGS = {  # what a reader may say is the matter with an answer
+    "wrong": "It is wrong",
+    "incomplete": "Something is missing",
+    "source": "The source does not say this",
+    "outdated": "It is out of date",
+    "harmful": "It is harmful or private",
+    "other": "Something else",
 }
 STEPS = {"asked": "Question", "searched": "Passages", "sentence": "Sentence"}
 STATUSES = {"ran": "ran", "skipped": "switched off", "timed out": "timed out", "failed": "failed"}

@@ -37,7 +37,7 @@ def address(site: tuple[str, Candor]) -> str:
 def candor(site: tuple[str, Candor]) -> Iterator[Candor]:
     """The scripted parts behind the page, as they were at first."""
     fresh = Candor(site[1].settings.state, pace=0.05)
-    for part in ("assistant", "library", "memory", "pages", "policies", "review", "startup"):
+    for part in ("assistant", "feedback", "library", "memory", "pages", "policies", "review", "startup"):
         setattr(site[1], part, getattr(fresh, part))
     return site[1]
 
@@ -75,6 +75,27 @@ def test_everything_works_with_the_keyboard(opened: Opened, address: str, candor
         page.focus(".body .pill")
         page.keyboard.press("Enter")
         assert "private phone number" in page.locator(".why:popover-open").inner_text()
+
+
+def test_a_thumb_and_its_reason_are_given_with_the_keyboard_alone(opened: Opened, address: str, candor: Candor) -> None:
+    with opened(address, width=390) as page:
+        ask(page, "How much leave do I get?")
+        page.get_by_role("button", name="Good answer").press("Enter")
+        page.locator(".thumb[aria-pressed=true][aria-label='Good answer']").wait_for()
+        page.get_by_role("button", name="Bad answer").press("Enter")
+        page.locator(".thumb[aria-pressed=true][aria-label='Bad answer']").wait_for()
+        form = page.get_by_role("dialog", name="What is wrong with this answer?")
+        form.get_by_label("It is out of date").press("Space")
+        form.get_by_label("In your own words (optional)").fill("<b>Old</b> rules")
+        assert form.bounding_box()["width"] <= 390
+        form.get_by_role("button", name="Send").press("Enter")
+        page.get_by_text("Thank you: reviewers will read it").wait_for()
+        assert page.locator(".rate:popover-open").count() == 0
+    assert candor.feedback.said == [
+        ("turn-1", "up", (), ""),
+        ("turn-1", "down", (), ""),
+        ("turn-1", "down", ("outdated",), "<b>Old</b> rules"),
+    ]
 
 
 def test_a_source_shows_its_page_with_the_keyboard_alone(opened: Opened, address: str, candor: Candor) -> None:

@@ -300,6 +300,19 @@ class Memory:
 
 
 @dataclass
+class Feedback:
+    said: list[tuple[str, str, tuple[str, ...], str]] = field(default_factory=list)
+
+    def rate(self, turn: str, thumb: str, codes: Sequence[str], reason: str, reader: Reader) -> None:
+        require(reader, "user")
+        self.said.append((turn, thumb, tuple(codes), reason))
+
+    def thumbs(self, turns: Sequence[str], reader: Reader) -> dict[str, str]:
+        require(reader, "user")
+        return {turn: thumb for turn, thumb, _, _ in self.said if turn in turns}
+
+
+@dataclass
 class ReviewDesk:
     records: dict[str, Record]
     lately: list[GuardAlarm] = field(default_factory=list)
@@ -394,6 +407,7 @@ class Candor:
         self.policies = PolicyFile()
         self.guards = ("pii", "grounding", "injection", "harm", "output")
         self.memory = Memory()
+        self.feedback = Feedback()
         questions = ("How many days of leave do I get?", "Who do I call when I am late?")
         self.review = ReviewDesk({f"turn-{n}": record(f"turn-{n}", text) for n, text in enumerate(questions)})
 

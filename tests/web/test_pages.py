@@ -36,6 +36,7 @@ def test_every_function_checks_the_role_itself(candor: Candor) -> None:
     refused = [
         lambda: next(chat.ask("q", "c", NOBODY)),
         lambda: chat.stop("c", NOBODY),
+        lambda: chat.rate("1", "c", "up", (), "", NOBODY),
         lambda: chat.earlier(NOBODY),
         lambda: chat.reopen("c", NOBODY),
         lambda: chat.welcome(NOBODY),
@@ -65,6 +66,17 @@ def test_sentences_are_drawn_as_they_come(candor: Candor) -> None:
     assert {0, 1, 2, 3, 4, 5} <= set(counts)
     assert drawn[0] == (0, True)
     assert drawn[-1] == (5, False)
+
+
+def test_what_a_browser_names_must_be_an_answer_of_this_page(candor: Candor) -> None:
+    chat = Chat(candor)
+    list(chat.ask("How much leave?", "c"))
+    for where in ("0", "2", "-1", "1-1", "x", "", "9" * 50):
+        with pytest.raises(CandorError, match="no longer open"):
+            chat.rate(where, "c", "up", (), "")
+    chat.rate("1", "c", "up", (), "")
+    chat.rate("1", "c", "up", (), "")  # says nothing new
+    assert candor.feedback.said == [("turn-1", "up", (), "")]
 
 
 def test_a_status_is_there_before_anything_is_searched(candor: Candor) -> None:

@@ -14,16 +14,16 @@ from guardrails.pii.labels import KNOWN
 from guardrails.types import Repair
 from rag.repair import Outcome
 from rag.types import Done, Mark, Progress, Sentence, SetAside
-from rag.web import render, render_answer, render_chat, render_review, render_shelf, words
-from rag.web.render_answer import Turn
+from rag.web import render, render_answer, render_chat, render_review, render_shelf, turns, words
 from rag.web.shelf import Listing, Quarantine, Work
+from rag.web.turns import Turn
 from tests.web.scripted import LEAVE, PAYLOADS, SHELF, Ingested, citation, hostile, leave_answer, record, replace
 
 OWN_TAGS = set(
     re.findall(
         r"\w+",
         "article aside blockquote details div h1 h2 h3 nav p section summary table tbody thead tr td th a button code "
-        "dd dl dt li mark ol progress q span strong tfoot time ul svg path rect circle",
+        "input label textarea dd dl dt li mark ol progress q span strong tfoot time ul svg path rect circle",
     )
 )
 
@@ -41,7 +41,7 @@ class Seen(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in {"progress", "circle", "path", "rect", "br"}:
+        if tag not in {"progress", "circle", "path", "rect", "br", "input"}:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -183,7 +183,7 @@ def test_a_source_shows_the_words_that_support_the_sentence_and_what_replaced_it
 
 def test_sources_are_listed_once_with_all_their_supporting_words() -> None:
     sentences = [Sentence("a", (citation(1, "28 days"),)), Sentence("b", (citation(1, "five days"),))]
-    (listed,) = render_answer.cited(sentences)
+    (listed,) = turns.cited(sentences)
     assert [LEAVE[a:b] for a, b in listed.spans] == ["28 days", "five days"]
 
 
@@ -199,7 +199,7 @@ def test_a_passage_that_nothing_rests_on_is_no_source() -> None:
     assert "The highlighted words are about the same, and say otherwise." in text
     assert "Sources" not in text
     assert "support the sentence" not in text
-    copied = render_answer.plain(FLAGGED)
+    copied = turns.plain(FLAGGED)
     assert "30 days of leave. (number not in the sources; [2] contradicts it)" in copied
     assert "Sources:" not in copied
     assert copied.index("Compared, but no source of this answer:") < copied.index("[2] Leave (hr/") < len(copied)
@@ -207,7 +207,7 @@ def test_a_passage_that_nothing_rests_on_is_no_source() -> None:
 
 def test_a_passage_that_one_sentence_rests_on_is_a_source_though_it_contradicts_another() -> None:
     against = citation(1, "five days", verdict="contradicts")
-    (listed,) = render_answer.cited([Sentence("a", (against,)), Sentence("b", (citation(1, "28 days"),))])
+    (listed,) = turns.cited([Sentence("a", (against,)), Sentence("b", (citation(1, "28 days"),))])
     assert listed.supports
     assert [LEAVE[a:b] for a, b in listed.spans] == ["28 days"]
 
@@ -248,7 +248,7 @@ def test_an_excerpt_of_a_long_passage_is_short() -> None:
 
 
 def test_a_copied_answer_names_its_sources_and_the_caution() -> None:
-    text = render_answer.plain(turn(leave_answer()))
+    text = turns.plain(turn(leave_answer()))
     assert "28 days of paid leave a year. [1]" in text
     assert "[2] Annual leave 2023 (hr/annual-leave-2025.md, page 2)" in text
     assert text.endswith("Written by an AI; check the sources.")
